@@ -1,0 +1,17 @@
+//! L0: the vocabulary everything else is written in. Imports nothing of ours.
+
+pub mod epoch;
+pub mod glob;
+pub mod hash;
+pub mod id;
+pub mod number;
+pub mod rng;
+pub mod slot;
+pub mod time;
+
+pub use epoch::{ConfigEpoch, Epoch};
+pub use hash::KeyHasher;
+pub use id::{NodeId, ReplId};
+pub use rng::Rng;
+pub use slot::{Slot, SlotSet};
+pub use time::Millis;

@@ -1,0 +1,5 @@
+//! redpoll: a sharded, replicated cache cluster that speaks the Redis protocol.
+//!
+//! The modules stand in reading order, each importing only those above it; `ARCHITECTURE.md` is the map.
+
+pub mod base;
