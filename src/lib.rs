@@ -3,3 +3,4 @@
 //! The modules stand in reading order, each importing only those above it; `ARCHITECTURE.md` is the map.
 
 pub mod base;
+pub mod types;

@@ -1,0 +1,74 @@
+//! L2: the value types: what a key can hold besides a string, and the byte forms they share.
+//!
+//! A collection knows its elements, nothing of keys, expiry, clients or clocks. Small ones are one packed
+//! blob in Redis' own byte format, so that dumps and migrations copy them; big ones are tables and trees.
+//! Every type has a `check()` that asserts its invariants, for tests.
+
+pub mod memory;
+
+/// What kind of value a key holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Kind {
+    String,
+    List,
+    Set,
+    Zset,
+    Hash,
+    Stream,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 6] =
+        [Kind::String, Kind::List, Kind::Set, Kind::Zset, Kind::Hash, Kind::Stream];
+
+    /// As TYPE prints it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::String => "string",
+            Kind::List => "list",
+            Kind::Set => "set",
+            Kind::Zset => "zset",
+            Kind::Hash => "hash",
+            Kind::Stream => "stream",
+        }
+    }
+
+    /// As SCAN's TYPE option accepts it: any case.
+    #[must_use]
+    pub fn from_name(name: &[u8]) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.name().as_bytes().eq_ignore_ascii_case(name))
+    }
+}
+
+/// What every collection type offers to the keyspace, which stores it as one machine word.
+pub trait Collection: Send + 'static {
+    const KIND: Kind;
+
+    /// Number of elements; pairs count once.
+    fn len(&self) -> usize;
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Heap bytes behind the word, as the allocator rounds them. O(1).
+    fn heap_bytes(&self) -> usize;
+
+    /// As OBJECT ENCODING prints it.
+    fn encoding(&self) -> &'static str;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_found_by_its_name_in_any_case() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::from_name(kind.name().to_uppercase().as_bytes()), Some(kind));
+        }
+        assert_eq!(Kind::from_name(b"zse"), None);
+    }
+}
