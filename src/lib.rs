@@ -3,4 +3,5 @@
 //! The modules stand in reading order, each importing only those above it; `ARCHITECTURE.md` is the map.
 
 pub mod base;
+pub mod spec;
 pub mod types;

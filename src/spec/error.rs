@@ -1,0 +1,80 @@
+//! The errors a client can see. `Display` is the wire text without `-` and CRLF; its first word is the
+//! code that clients match on, so every text equals Redis' byte for byte.
+
+use std::borrow::Cow;
+
+/// What a command answers, or why it refuses.
+pub type CmdResult<T> = Result<T, CmdError>;
+
+/// A refusal the client sees.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CmdError {
+    #[error("ERR syntax error")]
+    Syntax,
+    #[error("WRONGTYPE Operation against a key holding the wrong kind of value")]
+    WrongType,
+    #[error("ERR value is not an integer or out of range")]
+    NotInteger,
+    #[error("ERR value is not a valid float")]
+    NotFloat,
+    #[error("ERR value is out of range, must be positive")]
+    NotPositive,
+    #[error("ERR value is out of range")]
+    OutOfRange,
+    #[error("ERR index out of range")]
+    IndexOutOfRange,
+    #[error("ERR no such key")]
+    NoSuchKey,
+    #[error("ERR invalid cursor")]
+    InvalidCursor,
+    #[error("ERR DB index is out of range")]
+    DbOutOfRange,
+    #[error("ERR increment or decrement would overflow")]
+    Overflow,
+    #[error("ERR increment would produce NaN or Infinity")]
+    NanOrInfinity,
+    #[error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")]
+    StringTooLong,
+    /// `command` is the command's full name, `container|subcommand`.
+    #[error("ERR invalid expire time in '{command}' command")]
+    InvalidExpire { command: &'static str },
+    #[error("ERR wrong number of arguments for '{command}' command")]
+    WrongArity { command: &'static str },
+    #[error("ERR unknown command '{name}', with args beginning with: {args}")]
+    UnknownCommand { name: String, args: String },
+    #[error("ERR unknown subcommand '{name}'. Try {container} HELP.")]
+    UnknownSubcommand { name: String, container: String },
+    #[error("NOAUTH Authentication required.")]
+    NoAuth,
+    #[error("WRONGPASS invalid username-password pair or user is disabled.")]
+    WrongPass,
+    #[error("OOM command not allowed when used memory > 'maxmemory'.")]
+    OutOfMemory,
+    #[error("LOADING Redis is loading the dataset in memory")]
+    Loading,
+    #[error("EXECABORT Transaction discarded because of previous errors.")]
+    ExecAbort,
+    #[error("BUSYKEY Target key name already exists.")]
+    BusyKey,
+    #[error("NOPROTO unsupported protocol version")]
+    NoProto,
+    #[error("ERR This instance has cluster support disabled")]
+    ClusterDisabled,
+    /// A text that occurs in one place only; it stands there in full, with its code.
+    #[error("{0}")]
+    Text(Cow<'static, str>),
+}
+
+impl CmdError {
+    /// A fixed text that only one command uses, code included.
+    #[must_use]
+    pub const fn text(text: &'static str) -> CmdError {
+        CmdError::Text(Cow::Borrowed(text))
+    }
+
+    /// A composed text that only one command uses, code included.
+    #[must_use]
+    pub fn owned(text: String) -> CmdError {
+        CmdError::Text(Cow::Owned(text))
+    }
+}
