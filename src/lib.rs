@@ -1,6 +1,7 @@
 //! redpoll: a sharded, replicated cache cluster that speaks the Redis protocol.
 //!
-//! The modules stand in reading order, each importing only those above it; `ARCHITECTURE.md` is the map.
+//! The modules stand in reading order, each importing only those above it; `ARCHITECTURE.md` is the
+//! map.
 
 pub mod base;
 pub mod spec;

@@ -324,7 +324,7 @@ fn check_calls(source: &Source) -> Vec<Breach> {
     let in_shell = source.is_under(SHELL);
     for (number, line) in source.product_lines() {
         for (call, instead) in SHELL_ONLY.iter().filter(|_| !in_shell) {
-            if line.contains(call) {
+            if contains_word(line, call) {
                 let what = format!("{call} outside the shell: {instead}");
                 breaches.push(source.breach("banned call", number, what));
             }

@@ -1,9 +1,10 @@
 //! Glob patterns as KEYS, SCAN, CONFIG GET and PSUBSCRIBE understand them.
 
-/// Whether `text` matches `pattern`: `*`, `?`, `[a-z]`, `[^x]` and `\` to quote; bytes, not characters.
+/// Whether `text` matches `pattern`: `*`, `?`, `[a-z]`, `[^x]` and `\` to quote; bytes, not
+/// characters.
 ///
-/// An unclosed `[` closes at the pattern's end, as Redis has it. O(pattern × text) at worst: a `*` that
-/// fails to match only ever sends the search back to the latest `*`.
+/// An unclosed `[` closes at the pattern's end, as Redis has it. O(pattern × text) at worst: a `*`
+/// that fails to match only ever sends the search back to the latest `*`.
 #[must_use]
 pub fn matches(pattern: &[u8], text: &[u8], ignore_case: bool) -> bool {
     let (mut p, mut t) = (0, 0);

@@ -8,9 +8,9 @@ use super::Rng;
 
 /// Hashes keys for the keyspace's tables and the collections' tables.
 ///
-/// Production seeds it at random (a client that could predict it could make every key collide); tests use
-/// a fixed seed. Every bit of the result is usable: tables take their position from the high bits and
-/// their tag from the low ones.
+/// Production seeds it at random (a client that could predict it could make every key collide);
+/// tests use a fixed seed. Every bit of the result is usable: tables take their position from the
+/// high bits and their tag from the low ones.
 #[derive(Clone, Debug)]
 pub struct KeyHasher(SeedableRandomState);
 

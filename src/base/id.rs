@@ -1,4 +1,5 @@
-//! Random 160-bit names, written as 40 lower-case hex digits everywhere a person or a peer sees them.
+//! Random 160-bit names, written as 40 lower-case hex digits everywhere a person or a peer sees
+//! them.
 
 use std::fmt;
 use std::str::FromStr;

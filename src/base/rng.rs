@@ -12,6 +12,7 @@ impl Rng {
 
     /// Seeded from the operating system: for the shell, never for a machine under simulation.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
     pub fn from_entropy() -> Rng {
         Rng(fastrand::Rng::new())
     }

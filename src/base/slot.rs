@@ -15,8 +15,8 @@ impl Slot {
         if (number as usize) < Slot::COUNT { Some(Slot(number)) } else { None }
     }
 
-    /// The slot of a key: CRC16/XMODEM of its hash tag (what stands between the first `{` and the next
-    /// `}`, unless that is empty) or of the whole key. O(length), about 10 ns for 16 bytes.
+    /// The slot of a key: CRC16/XMODEM of its hash tag (what stands between the first `{` and the
+    /// next `}`, unless that is empty) or of the whole key. O(length), about 10 ns for 16 bytes.
     #[inline]
     #[must_use]
     pub fn of(key: &[u8]) -> Slot {
@@ -54,7 +54,8 @@ fn hash_tag(key: &[u8]) -> Option<&[u8]> {
     (close > 0).then(|| &rest[..close])
 }
 
-/// Tables for eight bytes at a time: `TABLES[k][b]` is the CRC of byte `b` followed by `k` zero bytes.
+/// Tables for eight bytes at a time: `TABLES[k][b]` is the CRC of byte `b` followed by `k` zero
+/// bytes.
 const TABLES: [[u16; 256]; 8] = build_tables();
 
 const fn build_tables() -> [[u16; 256]; 8] {
@@ -83,8 +84,8 @@ const fn build_tables() -> [[u16; 256]; 8] {
     tables
 }
 
-/// CRC16/XMODEM by slicing eight bytes at a time: a 16-byte key takes 11 ns instead of the 48 ns of a
-/// bytewise loop, and a whole hot GET takes 30.
+/// CRC16/XMODEM by slicing eight bytes at a time: a 16-byte key takes 11 ns instead of the 48 ns of
+/// a bytewise loop, and a whole hot GET takes 30.
 #[inline]
 fn crc16(bytes: &[u8]) -> u16 {
     let mut crc = 0u16;
@@ -209,7 +210,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_sliced_crc_agrees_with_the_reference(key in prop::collection::vec(any::<u8>(), 0..100)) {
+        fn the_sliced_crc_agrees_with_the_reference(
+            key in prop::collection::vec(any::<u8>(), 0..100)
+        ) {
             prop_assert_eq!(crc16(&key), crc16::State::<crc16::XMODEM>::calculate(&key));
         }
 
@@ -220,7 +223,13 @@ mod tests {
             let (mut set, mut model) = (SlotSet::empty(), std::collections::BTreeSet::new());
             for (add, number) in history {
                 let slot = Slot::new(number).expect("in range");
-                if add { set.insert(slot); model.insert(slot); } else { set.remove(slot); model.remove(&slot); }
+                if add {
+                    set.insert(slot);
+                    model.insert(slot);
+                } else {
+                    set.remove(slot);
+                    model.remove(&slot);
+                }
             }
             prop_assert_eq!(set.len(), model.len());
             prop_assert!(set.iter().eq(model.iter().copied()));

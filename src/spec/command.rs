@@ -1,7 +1,7 @@
 //! A command's declaration: everything that can be known of it without running it.
 //!
-//! COMMAND and its subcommands, arity checks, key extraction, ACL categories, admission, batching and the
-//! generated reference all derive from this.
+//! COMMAND and its subcommands, arity checks, key extraction, ACL categories, admission, batching
+//! and the generated reference all derive from this.
 
 use bitflags::bitflags;
 
@@ -97,7 +97,8 @@ impl CommandSpec {
         !self.keys.iter().all(fixed)
     }
 
-    /// First key, last key (negative: from the end) and step, as old clients want them; zeros without keys.
+    /// First key, last key (negative: from the end) and step, as old clients want them; zeros
+    /// without keys.
     #[must_use]
     pub fn legacy_range(&self) -> (i32, i32, i32) {
         let (mut first, mut last, mut step) = (0i32, 0i32, 0i32);
@@ -155,7 +156,8 @@ impl Arity {
 /// How the engine runs a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// Cheap whatever its arguments: may share a batch, its locks and its clock reading with others.
+    /// Cheap whatever its arguments: may share a batch, its locks and its clock reading with
+    /// others.
     Batch,
     /// Runs by itself, holding the locks of its keys (if it has any).
     Alone,
@@ -262,8 +264,8 @@ pub enum Begin {
 /// Which arguments, from the beginning on, are keys.
 #[derive(Clone, Copy, Debug)]
 pub enum Find {
-    /// Up to `last_key` after the first (negative: counted from the last argument), every `step`-th; with
-    /// a `limit` of n > 1 only the first n-th part of the arguments left.
+    /// Up to `last_key` after the first (negative: counted from the last argument), every
+    /// `step`-th; with a `limit` of n > 1 only the first n-th part of the arguments left.
     Range {
         last_key: i16,
         step: u16,
@@ -285,7 +287,8 @@ impl KeySpec {
         KeySpec::range(index, 0, 1, flags)
     }
 
-    /// The keys from argument `first` up to `last_key` after it (negative: from the end), every `step`-th.
+    /// The keys from argument `first` up to `last_key` after it (negative: from the end), every
+    /// `step`-th.
     #[must_use]
     pub const fn range(first: u16, last_key: i16, step: u16, flags: KeyFlags) -> KeySpec {
         let find = Find::Range { last_key, step, limit: 0 };

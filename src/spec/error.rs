@@ -1,5 +1,5 @@
-//! The errors a client can see. `Display` is the wire text without `-` and CRLF; its first word is the
-//! code that clients match on, so every text equals Redis' byte for byte.
+//! The errors a client can see. `Display` is the wire text without `-` and CRLF; its first word is
+//! the code that clients match on, so every text equals Redis' byte for byte.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,5 @@
-//! Keyspace events: what a change to a key is called, and in which class of `notify-keyspace-events`.
+//! Keyspace events: what a change to a key is called, and in which class of
+//! `notify-keyspace-events`.
 
 use bitflags::bitflags;
 

@@ -3,7 +3,8 @@
 use bitflags::bitflags;
 
 bitflags! {
-    /// What a command is and where it may run. The bits in `HIDDEN` are ours or internal: not printed.
+    /// What a command is and where it may run. The bits in `HIDDEN` are ours or internal: not
+    /// printed.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Flags: u32 {
         const WRITE = 1 << 0;

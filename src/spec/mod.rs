@@ -1,4 +1,5 @@
-//! L1: what commands and settings are declared with. Plain data; no behaviour beyond what follows from it.
+//! L1: what commands and settings are declared with. Plain data; no behaviour beyond what follows
+//! from it.
 
 pub mod command;
 pub mod error;

@@ -1,8 +1,8 @@
 //! L2: the value types: what a key can hold besides a string, and the byte forms they share.
 //!
-//! A collection knows its elements, nothing of keys, expiry, clients or clocks. Small ones are one packed
-//! blob in Redis' own byte format, so that dumps and migrations copy them; big ones are tables and trees.
-//! Every type has a `check()` that asserts its invariants, for tests.
+//! A collection knows its elements, nothing of keys, expiry, clients or clocks. Small ones are one
+//! packed blob in Redis' own byte format, so that dumps and migrations copy them; big ones are
+//! tables and trees. Every type has a `check()` that asserts its invariants, for tests.
 
 pub mod memory;
 
