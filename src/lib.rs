@@ -4,5 +4,6 @@
 //! map.
 
 pub mod base;
+pub mod cluster;
 pub mod spec;
 pub mod types;
