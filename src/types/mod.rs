@@ -4,7 +4,14 @@
 //! packed blob in Redis' own byte format, so that dumps and migrations copy them; big ones are
 //! tables and trees. Every type has a `check()` that asserts its invariants, for tests.
 
+pub mod compact;
+pub mod limits;
 pub mod memory;
+pub mod packed;
+pub mod value;
+
+pub use limits::{Limits, PackLimits};
+pub use value::{Needle, ValueRef};
 
 /// What kind of value a key holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,0 +1,12 @@
+//! Redis' packed byte forms: what small collections and the nodes of big ones are made of.
+
+pub mod listpack;
+pub mod pack;
+
+pub use listpack::Listpack;
+pub use pack::{Form, Pack};
+
+/// Foreign bytes are not a well-formed packed value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed packed value")]
+pub struct Malformed;
