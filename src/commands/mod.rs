@@ -1,0 +1,56 @@
+//! L6: the commands: one folder per family, each command a [`Command`] const right above its handler.
+//!
+//! A handler sees one [`Ctx`] and its [`Args`]; it knows nothing of sockets, batches or locks. It reports
+//! what it changed through [`Ctx::changed`], from which everything that follows a change derives.
+
+mod args;
+mod context;
+pub mod keys;
+pub mod table;
+
+pub use args::{Args, Once, Token};
+pub use context::{Ctx, Effects, Reply};
+pub use table::{Registered, Table};
+
+use crate::resp::RawRequest;
+use crate::spec::{CmdError, CommandSpec};
+
+/// Runs a command; on an error whatever it had written to the reply is dropped.
+pub type Handler = fn(&mut Ctx<'_>, &mut Args<'_>) -> Result<Reply, CmdError>;
+
+/// Finds the keys of a command whose key specs cannot tell them; pushes argument indexes.
+pub type KeyFinder = fn(RawRequest<'_>, &mut keys::Found) -> Result<(), CmdError>;
+
+/// A declaration and the code behind it.
+#[derive(Debug)]
+pub struct Command {
+    pub spec: CommandSpec,
+    pub run: Handler,
+    pub find_keys: Option<KeyFinder>,
+}
+
+impl Command {
+    /// Rejects contradictory declarations at compile time.
+    #[must_use]
+    pub const fn new(spec: CommandSpec, run: Handler) -> Command {
+        use crate::spec::{Flags, Plan};
+        let bits = spec.flags.bits();
+        assert!(
+            bits & Flags::WRITE.bits() == 0 || bits & Flags::READONLY.bits() == 0,
+            "a command cannot both write and be read-only"
+        );
+        assert!(!spec.name.is_empty(), "a command needs a name");
+        assert!(
+            !matches!(spec.plan, Plan::Batch) || bits & Flags::BLOCKING.bits() == 0,
+            "a blocking command cannot share a batch"
+        );
+        Command { spec, run, find_keys: None }
+    }
+
+    /// With its own key finder, for grammars that key specs cannot express.
+    #[must_use]
+    pub const fn with_keys(mut self, find_keys: KeyFinder) -> Command {
+        self.find_keys = Some(find_keys);
+        self
+    }
+}

@@ -1,0 +1,173 @@
+//! The command table: every family's commands joined, found by name.
+
+use std::sync::LazyLock;
+
+use super::{Command, Handler, KeyFinder};
+use crate::spec::{Begin, Categories, CommandSpec, Find, Flags, KeyFlags};
+
+/// Every family's commands, containers before their subcommands.
+const FAMILIES: &[&[&Command]] = &[];
+
+/// A command in the table, with what is worth computing once.
+#[derive(Debug)]
+pub struct Registered {
+    pub spec: &'static CommandSpec,
+    pub run: Handler,
+    pub find_keys: Option<KeyFinder>,
+    /// Its number: indexes per-command counters.
+    pub index: usize,
+    pub flags: Flags,
+    pub categories: Categories,
+    pub is_subcommand: bool,
+    /// First key, last key (negative: from the end) and step, when that is all there is to its keys.
+    pub key_range: Option<(u16, i16, u16)>,
+    /// Whether it can have keys at all.
+    pub has_keys: bool,
+    /// Indexes of its subcommands.
+    pub subcommands: Vec<usize>,
+}
+
+/// All commands.
+#[derive(Debug)]
+pub struct Table {
+    commands: Vec<Registered>,
+    /// Open addressing by folded name, for commands that are no subcommands; `u16::MAX` is free.
+    by_name: Box<[u16; Table::BUCKETS]>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::build(FAMILIES));
+
+impl Table {
+    /// A power of two well above the number of commands.
+    const BUCKETS: usize = 2048;
+
+    /// The one table of this process.
+    #[must_use]
+    pub fn get() -> &'static Table {
+        &TABLE
+    }
+
+    fn build(families: &'static [&'static [&'static Command]]) -> Table {
+        let mut commands: Vec<Registered> = families
+            .iter()
+            .flat_map(|family| family.iter())
+            .enumerate()
+            .map(|(index, command)| Registered::new(index, command))
+            .collect();
+        let mut by_name = Box::new([u16::MAX; Table::BUCKETS]);
+        for index in 0..commands.len() {
+            let spec = commands[index].spec;
+            if commands[index].is_subcommand {
+                let container = spec.container();
+                let parent = commands.iter_mut().find(|command| command.spec.name == container);
+                parent.expect("a subcommand's container is declared").subcommands.push(index);
+                continue;
+            }
+            let mut bucket = fold(spec.name.as_bytes()) % Table::BUCKETS;
+            while by_name[bucket] != u16::MAX {
+                let other = commands[usize::from(by_name[bucket])].spec.name;
+                assert!(other != spec.name, "command '{other}' is declared twice");
+                bucket = (bucket + 1) % Table::BUCKETS;
+            }
+            by_name[bucket] = u16::try_from(index).expect("fewer than 65535 commands");
+        }
+        Table { commands, by_name }
+    }
+
+    /// The command called `name`, whatever its case. O(1), about 10 ns.
+    #[inline]
+    #[must_use]
+    pub fn find(&self, name: &[u8]) -> Option<&Registered> {
+        let mut bucket = fold(name) % Table::BUCKETS;
+        loop {
+            let command = self.commands.get(usize::from(self.by_name[bucket]))?;
+            if command.spec.name.as_bytes().eq_ignore_ascii_case(name) {
+                return Some(command);
+            }
+            bucket = (bucket + 1) % Table::BUCKETS;
+        }
+    }
+
+    /// The subcommand of `container` called `name`, whatever its case.
+    #[must_use]
+    pub fn find_subcommand(&self, container: &Registered, name: &[u8]) -> Option<&Registered> {
+        let named = |index: &&usize| {
+            let sub = self.commands[**index].spec.subcommand();
+            sub.is_some_and(|sub| sub.as_bytes().eq_ignore_ascii_case(name))
+        };
+        container.subcommands.iter().find(named).map(|&index| &self.commands[index])
+    }
+
+    /// The command or subcommand called `name` in full: `get`, `client|list`.
+    #[must_use]
+    pub fn find_full(&self, name: &[u8]) -> Option<&Registered> {
+        match name.iter().position(|&byte| byte == b'|') {
+            None => self.find(name),
+            Some(bar) => self.find_subcommand(self.find(&name[..bar])?, &name[bar + 1..]),
+        }
+    }
+
+    #[inline]
+    #[must_use]
+    pub fn by_index(&self, index: usize) -> Option<&Registered> {
+        self.commands.get(index)
+    }
+
+    /// Every command and subcommand.
+    #[must_use]
+    pub fn all(&self) -> &[Registered] {
+        &self.commands
+    }
+
+    /// The commands that are no subcommands.
+    pub fn top_level(&self) -> impl Iterator<Item = &Registered> {
+        self.commands.iter().filter(|command| !command.is_subcommand)
+    }
+}
+
+impl Registered {
+    fn new(index: usize, command: &'static Command) -> Registered {
+        let spec = &command.spec;
+        let mut flags = spec.flags;
+        flags.set(Flags::MOVABLE_KEYS, spec.has_movable_keys());
+        Registered {
+            spec,
+            run: command.run,
+            find_keys: command.find_keys,
+            index,
+            flags,
+            categories: spec.all_categories(),
+            is_subcommand: spec.subcommand().is_some(),
+            key_range: key_range(command),
+            has_keys: !spec.keys.is_empty() || command.find_keys.is_some(),
+            subcommands: Vec::new(),
+        }
+    }
+}
+
+/// The one plain range a command's keys are, if that is what they are.
+fn key_range(command: &Command) -> Option<(u16, i16, u16)> {
+    let [only] = command.spec.keys else {
+        return None;
+    };
+    if command.find_keys.is_some() || only.flags.contains(KeyFlags::NOT_KEY) {
+        return None;
+    }
+    match (only.begin, only.find) {
+        (Begin::Index(first), Find::Range { last_key, step, limit: 0 | 1 }) => {
+            Some((first, last_key, step))
+        }
+        _ => None,
+    }
+}
+
+/// A hash of a name that takes no notice of case.
+#[inline]
+fn fold(name: &[u8]) -> usize {
+    let mut hash = name.len() as u64;
+    for &byte in name.iter().take(24) {
+        hash = (hash ^ u64::from(byte | 0x20)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        hash ^= hash >> 29;
+    }
+    hash as usize
+}

@@ -1,0 +1,227 @@
+//! One connection: the part only its own thread touches, and the part that others may read or write to.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::task::Waker;
+
+use bitflags::bitflags;
+use parking_lot::Mutex;
+
+use crate::base::Millis;
+use crate::resp::{Proto, Value};
+use crate::spec::CmdError;
+
+bitflags! {
+    /// What a connection is and has asked for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct ClientFlags: u32 {
+        /// READONLY: reads may be served from a replica.
+        const READONLY = 1 << 0;
+        /// ASKING: the next command may touch an importing slot.
+        const ASKING = 1 << 1;
+        /// CLIENT REPLY OFF.
+        const REPLY_OFF = 1 << 2;
+        /// CLIENT REPLY SKIP: the reply of the next command is dropped.
+        const REPLY_SKIP_NEXT = 1 << 3;
+        /// The reply of the command now running is dropped.
+        const REPLY_SKIP = 1 << 4;
+        /// CLIENT NO-EVICT ON.
+        const NO_EVICT = 1 << 5;
+        /// CLIENT NO-TOUCH ON: reads do not refresh LRU and LFU.
+        const NO_TOUCH = 1 << 6;
+        /// Close once the pending output is written; nothing more is executed.
+        const CLOSE_AFTER_REPLY = 1 << 7;
+        /// Connected through the Unix socket.
+        const UNIX_SOCKET = 1 << 8;
+        /// Waiting for something before its next command may run.
+        const BLOCKED = 1 << 9;
+        /// Inside MULTI.
+        const MULTI = 1 << 10;
+        /// Has a channel or pattern subscription.
+        const SUBSCRIBED = 1 << 11;
+        /// Runs MONITOR.
+        const MONITOR = 1 << 12;
+    }
+}
+
+/// What the connection's own thread knows of it.
+#[derive(Debug)]
+pub struct Client {
+    pub shared: Arc<ClientShared>,
+    pub db: u8,
+    pub proto: Proto,
+    pub authenticated: bool,
+    pub flags: ClientFlags,
+}
+
+impl Client {
+    #[must_use]
+    pub fn new(shared: Arc<ClientShared>, authenticated: bool) -> Client {
+        let flags = ClientFlags::from_bits_truncate(shared.flags.load(Ordering::Relaxed));
+        Client { shared, db: 0, proto: Proto::Resp2, authenticated, flags }
+    }
+
+    /// Sets or clears `flag`, also where other threads look.
+    pub fn set(&mut self, flag: ClientFlags, on: bool) {
+        self.flags.set(flag, on);
+        self.shared.flags.store(self.flags.bits(), Ordering::Relaxed);
+    }
+
+    /// Switches to database `db`.
+    pub fn select(&mut self, db: u8) {
+        self.db = db;
+        self.shared.details.lock().db = db;
+    }
+
+    /// Switches the protocol of the replies to come.
+    pub fn speak(&mut self, proto: Proto) {
+        self.proto = proto;
+        self.shared.details.lock().proto = proto;
+    }
+}
+
+/// What other threads may see of a connection, and the box in which they leave messages for it.
+#[derive(Debug)]
+pub struct ClientShared {
+    pub id: u64,
+    /// `ip:port` of the other end, or the Unix socket's path with port 0.
+    pub peer: String,
+    /// `ip:port` of this end.
+    pub local: String,
+    pub fd: i32,
+    pub worker: usize,
+    pub created: Millis,
+    pub last_active: AtomicU64,
+    /// Number of the latest command in the command table.
+    pub last_command: AtomicU32,
+    pub flags: AtomicU32,
+    pub query_bytes: AtomicU64,
+    pub query_capacity: AtomicU64,
+    pub output_bytes: AtomicU64,
+    pub output_chunks: AtomicU64,
+    pub details: Mutex<ClientDetails>,
+    /// No mail has come since the box was emptied and its waker registered.
+    quiet: AtomicBool,
+    mailbox: Mutex<Mailbox>,
+}
+
+/// Details that change rarely.
+#[derive(Clone, Debug)]
+pub struct ClientDetails {
+    pub name: Vec<u8>,
+    pub user: String,
+    pub db: u8,
+    pub proto: Proto,
+    pub lib_name: Vec<u8>,
+    pub lib_version: Vec<u8>,
+}
+
+/// A message for a connection.
+#[derive(Debug)]
+pub enum Mail {
+    /// The answer to what the connection is waiting for; `ticket` tells it from a late one.
+    Answer { ticket: u64, answer: Result<Value, CmdError> },
+    /// Out-of-band data: pub/sub messages, invalidations.
+    Push(Value),
+    /// Something it waits for may have changed: look again.
+    Wake,
+    /// Close now.
+    Kill,
+    /// Stop waiting: CLIENT UNBLOCK, with an error when `true`.
+    Unblock(bool),
+}
+
+#[derive(Debug, Default)]
+struct Mailbox {
+    mail: VecDeque<Mail>,
+    waker: Option<Waker>,
+    closed: bool,
+}
+
+/// Where a connection comes from, and which thread has it.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    pub peer: String,
+    pub local: String,
+    pub fd: i32,
+    pub worker: usize,
+    pub unix_socket: bool,
+}
+
+impl ClientShared {
+    #[must_use]
+    pub fn new(id: u64, origin: Origin, now: Millis) -> ClientShared {
+        let mut flags = ClientFlags::empty();
+        flags.set(ClientFlags::UNIX_SOCKET, origin.unix_socket);
+        let details = ClientDetails {
+            name: Vec::new(),
+            user: "default".to_owned(),
+            db: 0,
+            proto: Proto::Resp2,
+            lib_name: Vec::new(),
+            lib_version: Vec::new(),
+        };
+        ClientShared {
+            id,
+            peer: origin.peer,
+            local: origin.local,
+            fd: origin.fd,
+            worker: origin.worker,
+            created: now,
+            last_active: AtomicU64::new(now.0),
+            last_command: AtomicU32::new(u32::MAX),
+            flags: AtomicU32::new(flags.bits()),
+            query_bytes: AtomicU64::new(0),
+            query_capacity: AtomicU64::new(0),
+            output_bytes: AtomicU64::new(0),
+            output_chunks: AtomicU64::new(0),
+            details: Mutex::new(details),
+            quiet: AtomicBool::new(false),
+            mailbox: Mutex::default(),
+        }
+    }
+
+    #[must_use]
+    pub fn flags(&self) -> ClientFlags {
+        ClientFlags::from_bits_truncate(self.flags.load(Ordering::Relaxed))
+    }
+
+    /// Leaves a message and wakes the connection's task; a closed connection drops it.
+    pub fn post(&self, mail: Mail) {
+        let waker = {
+            let mut mailbox = self.mailbox.lock();
+            if mailbox.closed {
+                return;
+            }
+            mailbox.mail.push_back(mail);
+            self.quiet.store(false, Ordering::Release);
+            mailbox.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Takes the messages that have arrived, and has `waker` woken by the next one.
+    ///
+    /// Without mail this is one load: the connection's task has one waker for life, so what was
+    /// registered once need not be compared again.
+    pub fn collect(&self, waker: &Waker) -> VecDeque<Mail> {
+        if self.quiet.load(Ordering::Acquire) {
+            return VecDeque::new();
+        }
+        let mut mailbox = self.mailbox.lock();
+        mailbox.waker = Some(waker.clone());
+        self.quiet.store(true, Ordering::Release);
+        std::mem::take(&mut mailbox.mail)
+    }
+
+    /// No message will be read any more.
+    pub fn close_mailbox(&self) {
+        let mut mailbox = self.mailbox.lock();
+        mailbox.closed = true;
+        mailbox.waker = None;
+        mailbox.mail.clear();
+    }
+}

@@ -1,0 +1,46 @@
+//! Process-wide conditions that decide whether commands are admitted, as one word that a batch reads once.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bitflags::bitflags;
+
+bitflags! {
+    /// What is currently the matter with this node. None set is the normal case and costs one load.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Condition: u32 {
+        /// The dataset is being loaded.
+        const LOADING = 1 << 0;
+        /// `maxmemory` is exceeded and nothing can be evicted.
+        const OUT_OF_MEMORY = 1 << 1;
+        /// CLIENT PAUSE ... WRITE is in force.
+        const PAUSE_WRITES = 1 << 2;
+        /// CLIENT PAUSE ... ALL is in force.
+        const PAUSE_ALL = 1 << 3;
+        /// Cluster state is not ok.
+        const CLUSTER_DOWN = 1 << 4;
+        /// A shutdown is under way.
+        const SHUTTING_DOWN = 1 << 5;
+        /// Somebody runs MONITOR.
+        const MONITORED = 1 << 6;
+    }
+}
+
+/// The conditions in force; any thread may set or read them.
+#[derive(Debug, Default)]
+pub struct Conditions(AtomicU32);
+
+impl Conditions {
+    #[inline]
+    #[must_use]
+    pub fn load(&self) -> Condition {
+        Condition::from_bits_truncate(self.0.load(Ordering::Acquire))
+    }
+
+    pub fn set(&self, condition: Condition, on: bool) {
+        if on {
+            self.0.fetch_or(condition.bits(), Ordering::AcqRel);
+        } else {
+            self.0.fetch_and(!condition.bits(), Ordering::AcqRel);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What commands ask of the control plane: everything that is not keys.
+//!
+//! A handler never performs these itself: it posts an [`Ask`] and the connection waits for the answer,
+//! while its worker serves others.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{ClientShared, Mail};
+use crate::base::Millis;
+use crate::cluster::Admin;
+use crate::resp::Value;
+use crate::spec::CmdError;
+
+/// Something only the control plane can do.
+#[derive(Debug)]
+pub enum Request {
+    /// CONFIG SET of several settings, all or nothing.
+    ConfigSet(Vec<(Vec<u8>, Vec<u8>)>),
+    ConfigRewrite,
+    /// A CLUSTER subcommand that reads or changes the cluster machine.
+    Cluster(Admin),
+    Shutdown(Shutdown),
+    /// CLIENT PAUSE until then; `None` ends a pause.
+    Pause(Option<Pause>),
+    /// A message for the cluster's subscribers on other nodes.
+    Publish {
+        channel: Vec<u8>,
+        message: Vec<u8>,
+        shard: bool,
+    },
+}
+
+/// How CLIENT PAUSE holds commands back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    pub until: Millis,
+    /// Only commands that write wait, or all do.
+    pub writes_only: bool,
+}
+
+/// SHUTDOWN's options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shutdown {
+    pub save: Option<bool>,
+    pub now: bool,
+    pub force: bool,
+    pub abort: bool,
+}
+
+/// A request and who waits for its answer.
+#[derive(Debug)]
+pub struct Ask {
+    pub request: Request,
+    pub from: Option<Waiting>,
+}
+
+/// A connection that waits for an answer.
+#[derive(Debug)]
+pub struct Waiting {
+    pub client: Arc<ClientShared>,
+    pub ticket: u64,
+}
+
+impl Waiting {
+    pub fn answer(self, answer: Result<Value, CmdError>) {
+        self.client.post(Mail::Answer { ticket: self.ticket, answer });
+    }
+}
+
+/// The way to the control plane. The queue is bounded by the number of connections: each waits for the
+/// answer of its one request before it can post another.
+#[derive(Clone, Debug)]
+pub struct Control(UnboundedSender<Ask>);
+
+impl Control {
+    #[must_use]
+    pub fn new(sender: UnboundedSender<Ask>) -> Control {
+        Control(sender)
+    }
+
+    /// Posts a request. When the control plane is gone the process is ending and nobody waits any more.
+    pub fn post(&self, ask: Ask) {
+        if let Err(refused) = self.0.send(ask) {
+            tracing::debug!(request = ?refused.0.request, "control plane is gone");
+        }
+    }
+}

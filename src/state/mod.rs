@@ -1,0 +1,25 @@
+//! L5: what the whole process shares: the keyspace, the settings in force, who is connected, what was
+//! counted. Plain shared data; it decides nothing and performs nothing.
+//!
+//! Hot counters are per worker, written by their owner alone and only read by others, so that counting a
+//! command never bounces a cache line between cores.
+
+pub mod client;
+pub mod conditions;
+pub mod control;
+pub mod histogram;
+pub mod latency;
+pub mod registry;
+pub mod server;
+pub mod slowlog;
+pub mod stats;
+
+pub use client::{Client, ClientFlags, ClientShared, Mail};
+pub use conditions::Conditions;
+pub use control::{Ask, Control, Request};
+pub use histogram::Histogram;
+pub use latency::LatencyMonitor;
+pub use registry::Registry;
+pub use server::{Identity, Server};
+pub use slowlog::{SlowEntry, SlowLog};
+pub use stats::{CommandStats, Stats, WorkerStats};
