@@ -1,0 +1,20 @@
+//! What the integration tests share: servers and clusters as processes, the reference server they
+//! are compared with, a raw client, and waiting.
+//!
+//! The server under test is the `redpoll` binary that cargo built next to the running test. The
+//! variable `REDPOLL_BIN` names another command that takes redis.conf directives, so that a test
+//! can be tried against `redis-server` itself.
+
+mod client;
+mod cluster;
+mod process;
+mod server;
+mod value;
+mod wait;
+
+pub use client::Client;
+pub use cluster::TestCluster;
+pub use process::{program_exists, redis_cli, run_to_end};
+pub use server::{Kind, TestServer, free_port, start_oracle};
+pub use value::Value;
+pub use wait::{eventually, eventually_within, until};

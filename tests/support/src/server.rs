@@ -1,0 +1,260 @@
+//! A server as a process: the one under test, or the reference it is compared with.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::process::{program_exists, signal};
+use crate::{Client, until};
+
+const START_LIMIT: Duration = Duration::from_secs(20);
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// How much of a log is printed when a test fails.
+const LOG_TAIL_LINES: usize = 100;
+
+/// Which program a server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Redpoll,
+    Redis,
+}
+
+/// A running server on a loopback port with a folder of its own; stopped when dropped.
+///
+/// When the test fails, its log is printed.
+pub struct TestServer {
+    kind: Kind,
+    port: u16,
+    directives: Vec<String>,
+    folder: TempDir,
+    child: Option<Child>,
+}
+
+impl TestServer {
+    /// Starts redpoll with these further directives (`["--maxmemory", "1mb"]`).
+    ///
+    /// # Panics
+    /// If it does not answer PING within 20 seconds.
+    #[must_use]
+    #[track_caller]
+    pub fn start(directives: &[&str]) -> TestServer {
+        TestServer::start_kind(Kind::Redpoll, directives)
+    }
+
+    /// [`TestServer::start`] for either program.
+    ///
+    /// # Panics
+    /// As [`TestServer::start`].
+    #[must_use]
+    #[track_caller]
+    pub fn start_kind(kind: Kind, directives: &[&str]) -> TestServer {
+        let folder = tempfile::Builder::new().prefix("redpoll-test-").tempdir();
+        let mut server = TestServer {
+            kind,
+            port: free_port(),
+            directives: directives.iter().map(ToString::to_string).collect(),
+            folder: folder.expect("a temporary folder"),
+            child: None,
+        };
+        server.launch();
+        server
+    }
+
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Where it keeps its files.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A new connection.
+    ///
+    /// # Panics
+    /// If the server does not accept it.
+    #[must_use]
+    #[track_caller]
+    pub fn client(&self) -> Client {
+        Client::connect(self.port)
+    }
+
+    /// Everything it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.log_path()).unwrap_or_default()).into_owned()
+    }
+
+    /// Resident memory in bytes.
+    ///
+    /// # Panics
+    /// If the process is gone.
+    #[must_use]
+    #[track_caller]
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("the server is running");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+        kilobytes.expect("VmRSS in kB") * 1024
+    }
+
+    /// Has the process ended?
+    pub fn is_gone(&mut self) -> bool {
+        let ended = |child: &mut Child| matches!(child.try_wait(), Ok(Some(_)));
+        self.child.as_mut().is_none_or(ended)
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("our own child");
+            child.wait().expect("our own child");
+        }
+    }
+
+    /// Asks it to shut down and waits for that.
+    ///
+    /// # Panics
+    /// If it takes longer than 10 seconds.
+    pub fn stop(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        signal("TERM", child.id());
+        if !until(STOP_LIMIT, || matches!(child.try_wait(), Ok(Some(_)))) {
+            let killed = child.kill().and_then(|()| child.wait().map(drop));
+            assert!(std::thread::panicking() || killed.is_err(), "deaf to SIGTERM");
+        }
+    }
+
+    /// Stops the process from running without ending it, as an overloaded machine would.
+    pub fn pause(&self) {
+        signal("STOP", self.pid());
+    }
+
+    pub fn resume(&self) {
+        signal("CONT", self.pid());
+    }
+
+    /// Starts it again with the same port, folder and directives.
+    ///
+    /// # Panics
+    /// If it still runs, or does not answer within 20 seconds.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        assert!(self.child.is_none(), "stop() or kill() first");
+        self.launch();
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the server is running").id()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("server.log")
+    }
+
+    #[track_caller]
+    fn launch(&mut self) {
+        let mut words = command_of(self.kind).into_iter();
+        let mut command = Command::new(words.next().expect("a program"));
+        let log = File::options().create(true).append(true).open(self.log_path());
+        let log = log.expect("a log file");
+        command.args(words);
+        command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+        command.arg("--dir").arg(self.folder.path()).args(&self.directives);
+        command.stdin(Stdio::null());
+        command.stdout(log.try_clone().expect("a log file")).stderr(log);
+        let child = command.spawn();
+        self.child = Some(child.unwrap_or_else(|error| panic!("starting {command:?}: {error}")));
+        let answers = |server: &TestServer| {
+            let client = Client::try_connect(server.port);
+            client
+                .and_then(|mut client| client.try_call(&["PING"]))
+                .is_ok_and(|reply| reply.to_string() == "+PONG" || reply.is_error_of("NOAUTH"))
+        };
+        let mut ended = false;
+        until(START_LIMIT, || {
+            ended = self.is_gone();
+            ended || answers(self)
+        });
+        assert!(!ended && answers(self), "does not answer PING: {command:?}");
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.stop();
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let tail = &lines[lines.len().saturating_sub(LOG_TAIL_LINES)..];
+            eprintln!("--- log of {:?} on port {}\n{}", self.kind, self.port, tail.join("\n"));
+        }
+    }
+}
+
+/// Starts the reference server, Debian's redis-server 7.0.
+///
+/// `None` only if the variable `REDPOLL_ORACLE` is `none`.
+///
+/// # Panics
+/// If it is not installed.
+#[must_use]
+#[track_caller]
+pub fn start_oracle(directives: &[&str]) -> Option<TestServer> {
+    if std::env::var("REDPOLL_ORACLE").is_ok_and(|value| value == "none") {
+        return None;
+    }
+    let hint = "redis-server is missing: run scripts/test, or set REDPOLL_ORACLE=none";
+    assert!(program_exists("redis-server"), "{hint}");
+    Some(TestServer::start_kind(Kind::Redis, directives))
+}
+
+fn command_of(kind: Kind) -> Vec<String> {
+    if kind == Kind::Redis {
+        return vec!["redis-server".into()];
+    }
+    if let Ok(command) = std::env::var("REDPOLL_BIN") {
+        return command.split_whitespace().map(String::from).collect();
+    }
+    // target/<profile>/deps/<test binary>: the server lies one folder up.
+    let test = std::env::current_exe().expect("the path of this test");
+    let folder = test.parent().and_then(Path::parent).expect("cargo's folders");
+    let binary = folder.join("redpoll").to_string_lossy().into_owned();
+    vec![binary, "server".into()]
+}
+
+/// A port below the range that the system gives to clients, free together with its cluster bus
+/// port, and not handed out before by this process.
+///
+/// # Panics
+/// If a thousand are taken.
+#[must_use]
+pub fn free_port() -> u16 {
+    const FIRST: u16 = 10_500;
+    const COUNT: u16 = 11_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Test binaries that run at the same time start at different places.
+    let start = u16::try_from(std::process::id() * 37 % u32::from(COUNT)).expect("below COUNT");
+    for _ in 0..1000 {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
+        let port = FIRST + (start + step) % COUNT;
+        let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if is_free(port) && is_free(port + 10_000) {
+            return port;
+        }
+    }
+    panic!("no free port");
+}

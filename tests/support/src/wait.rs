@@ -1,0 +1,38 @@
+//! Waiting for something to become true: the one place where a test may sleep.
+
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(10);
+
+/// Polls `condition` until it holds.
+///
+/// # Panics
+/// After 30 seconds, naming `what` was waited for.
+#[track_caller]
+pub fn eventually(what: &str, condition: impl FnMut() -> bool) {
+    eventually_within(PATIENCE, what, condition);
+}
+
+/// [`eventually`] with another limit.
+///
+/// # Panics
+/// When `limit` is over.
+#[track_caller]
+pub fn eventually_within(limit: Duration, what: &str, condition: impl FnMut() -> bool) {
+    assert!(until(limit, condition), "not within {limit:?}: {what}");
+}
+
+/// Polls `condition` until it holds or `limit` is over; says whether it held.
+pub fn until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
+    loop {
+        if condition() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(POLL);
+    }
+}
