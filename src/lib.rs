@@ -5,5 +5,6 @@
 
 pub mod base;
 pub mod cluster;
+pub mod resp;
 pub mod spec;
 pub mod types;

@@ -1,0 +1,17 @@
+//! L2: the wire protocol. Requests are parsed by [`request`], replies written by [`encoder`] and queued
+//! by [`output`]; [`client`] is the other end, for talking to peers. Knows bytes, no commands, no sockets.
+
+pub mod batch;
+pub mod encoder;
+pub mod error;
+pub mod inline;
+pub mod output;
+pub mod request;
+pub mod value;
+
+pub use batch::{Batch, OwnedRequest, RawRequest, Span};
+pub use encoder::{Encoder, Mark, Proto};
+pub use error::ProtocolError;
+pub use output::OutputQueue;
+pub use request::{Limits, Parser};
+pub use value::Value;
