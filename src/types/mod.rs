@@ -5,11 +5,14 @@
 //! tables and trees. Every type has a `check()` that asserts its invariants, for tests.
 
 pub mod compact;
+pub mod hash;
 pub mod limits;
 pub mod memory;
 pub mod packed;
+pub mod table;
 pub mod value;
 
+pub use hash::Hash;
 pub use limits::{Limits, PackLimits};
 pub use value::{Needle, ValueRef};
 

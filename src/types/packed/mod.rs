@@ -1,5 +1,6 @@
 //! Redis' packed byte forms: what small collections and the nodes of big ones are made of.
 
+pub mod admission;
 pub mod listpack;
 pub mod pack;
 

@@ -1,0 +1,305 @@
+//! The table behind big hashes and sets: byte-string keys, each with a byte-string value (empty in sets).
+//!
+//! Extendible hashing over [`Segment`]s: a segment holds all keys whose hash begins with its `depth` bits,
+//! at most a thousand of them, in one arena. A full one splits in two, a sparse one merges with its buddy;
+//! so the work of a single insertion is bounded by one segment however large the table is.
+//!
+//! # Invariants (asserted by [`Table::check`])
+//! - `segments` has `2^depth` places. A segment of depth `d` covers `2^(depth - d)` consecutive ones and
+//!   stands in the first; the others are None.
+//! - Segment order, and bucket order inside a segment, is hash order: a scan's cursor is a position in
+//!   hash space, which means the same however the table is cut. A key that is present during a whole scan
+//!   is therefore returned at least once, whatever splits, merges and grows in between.
+
+mod larges;
+mod segment;
+
+use crate::base::{KeyHasher, Rng};
+use crate::types::memory::allocated;
+use segment::{MERGE_COUNT, POSITION_BITS, Put, Segment};
+
+/// A big hash's fields with their values, or a big set's members.
+pub struct Table {
+    hasher: KeyHasher,
+    segments: Vec<Option<Box<Segment>>>,
+    depth: u32,
+    /// Segments whose own depth is the table's: at zero the directory can be halved.
+    deepest: usize,
+    len: usize,
+    /// Heap bytes of all segments.
+    segment_bytes: usize,
+}
+
+impl Table {
+    /// An empty table with room for about `count` keys of `bytes` bytes in all.
+    #[must_use]
+    pub fn new(hasher: KeyHasher, count: usize, bytes: usize) -> Table {
+        let segment = Box::new(Segment::new(0, count, bytes));
+        let segment_bytes = segment.heap_bytes();
+        let segments = vec![Some(segment)];
+        Table { hasher, segments, depth: 0, deepest: 1, len: 0, segment_bytes }
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Heap bytes behind the table, its own block excluded.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.segment_bytes + allocated(self.segments.capacity() * size_of::<Option<Box<Segment>>>())
+    }
+
+    /// Which segment covers `hash`.
+    #[inline]
+    fn home(&self, hash: u64) -> usize {
+        let mut index = match self.depth {
+            0 => 0,
+            depth => (hash >> (64 - depth)) as usize,
+        };
+        while self.segments[index].is_none() {
+            index &= index - 1;
+        }
+        index
+    }
+
+    #[inline]
+    fn segment(&self, index: usize) -> &Segment {
+        self.segments[index].as_deref().expect("a segment stands where it begins")
+    }
+
+    #[inline]
+    fn segment_mut(&mut self, index: usize) -> &mut Segment {
+        self.segments[index].as_deref_mut().expect("a segment stands where it begins")
+    }
+
+    /// How many places of the directory the segment at `index` covers.
+    fn span(&self, index: usize) -> usize {
+        1 << (self.depth - self.segment(index).depth())
+    }
+
+    #[inline]
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        let hash = self.hasher.hash(key);
+        self.segment(self.home(hash)).get(hash, key)
+    }
+
+    /// Sets the key's value; true if the key is new.
+    pub fn insert(&mut self, key: &[u8], value: &[u8]) -> bool {
+        let hash = self.hasher.hash(key);
+        loop {
+            let index = self.home(hash);
+            let hasher = self.hasher.clone();
+            let segment = self.segment_mut(index);
+            let before = segment.heap_bytes();
+            let put = segment.put(hash, key, value, &hasher);
+            let after = segment.heap_bytes();
+            self.segment_bytes = self.segment_bytes - before + after;
+            match put {
+                Put::Replaced => return false,
+                Put::New => {
+                    self.len += 1;
+                    return true;
+                }
+                Put::Full => self.split(index),
+            }
+        }
+    }
+
+    /// Removes the key; true if it was there.
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        let hash = self.hasher.hash(key);
+        let index = self.home(hash);
+        let hasher = self.hasher.clone();
+        let segment = self.segment_mut(index);
+        let before = segment.heap_bytes();
+        let removed = segment.remove(hash, key, &hasher);
+        let (after, sparse) = (segment.heap_bytes(), segment.count() < MERGE_COUNT);
+        self.segment_bytes = self.segment_bytes - before + after;
+        if removed {
+            self.len -= 1;
+            if sparse {
+                self.merge(index);
+            }
+        }
+        removed
+    }
+
+    fn split(&mut self, index: usize) {
+        if self.segment(index).depth() == self.depth {
+            let places = self.segments.len() * 2;
+            let old = std::mem::replace(&mut self.segments, Vec::with_capacity(places));
+            for segment in old {
+                self.segments.extend([segment, None]);
+            }
+            self.depth += 1;
+            self.deepest = 0;
+            return; // the caller comes back with the segment's new place
+        }
+        let half = self.span(index) / 2;
+        let whole = self.segments[index].take().expect("a segment stands where it begins");
+        self.segment_bytes -= whole.heap_bytes();
+        for (place, segment) in [index, index + half].into_iter().zip(whole.split(&self.hasher)) {
+            self.segment_bytes += segment.heap_bytes();
+            self.deepest += usize::from(segment.depth() == self.depth);
+            self.segments[place] = Some(Box::new(segment));
+        }
+    }
+
+    /// Joins the segment at `index` with its buddy if both are sparse, and halves a directory that no
+    /// segment needs in full.
+    fn merge(&mut self, index: usize) {
+        if self.segment(index).depth() == 0 {
+            return;
+        }
+        let (low, high) = (index & !self.span(index), index | self.span(index));
+        let [Some(one), Some(two)] = [low, high].map(|place| self.segments[place].as_deref())
+        else {
+            return;
+        };
+        if one.depth() != two.depth() || !one.fits_with(two) {
+            return;
+        }
+        let depth = one.depth();
+        let [one, two] = [low, high].map(|place| self.segments[place].take());
+        let pair = one.zip(two).expect("both were just seen");
+        self.segment_bytes -= pair.0.heap_bytes() + pair.1.heap_bytes();
+        self.deepest -= if depth == self.depth { 2 } else { 0 };
+        let merged = Box::new(pair.0.merge(*pair.1, &self.hasher));
+        self.segment_bytes += merged.heap_bytes();
+        self.segments[low] = Some(merged);
+        while self.deepest == 0 && self.depth > 0 {
+            self.depth -= 1;
+            let halved = self.segments.drain(..).step_by(2).collect();
+            self.segments = halved;
+            self.deepest =
+                self.segments.iter().flatten().filter(|one| one.depth() == self.depth).count();
+        }
+    }
+
+    /// Calls `emit` with the elements from hash position `cursor` on until at least `count` were emitted
+    /// (or ten times as many buckets visited), and returns the cursor to continue with, 0 at the end.
+    pub fn scan(&self, cursor: u64, count: usize, mut emit: impl FnMut(&[u8], &[u8])) -> u64 {
+        let mut position = cursor;
+        let (mut emitted, mut visited) = (0, 0);
+        while position >> POSITION_BITS == 0 {
+            let index = self.home(position << (64 - POSITION_BITS));
+            let segment = self.segment(index);
+            let start = (index as u64) << (POSITION_BITS - self.depth);
+            let mut bucket = segment.bucket(position << (64 - POSITION_BITS));
+            while bucket < segment.buckets() {
+                for (key, value) in segment.chain(bucket) {
+                    emit(key, value);
+                    emitted += 1;
+                }
+                bucket += 1;
+                visited += 1;
+                if emitted >= count || visited >= count.saturating_mul(10) {
+                    break;
+                }
+            }
+            position = start + segment.bucket_start(bucket);
+            if emitted >= count || visited >= count.saturating_mul(10) {
+                break;
+            }
+        }
+        if position >> POSITION_BITS == 0 { position } else { 0 }
+    }
+
+    /// An element by chance, each about equally likely; None if the table is empty.
+    pub fn random(&self, rng: &mut Rng) -> Option<(&[u8], &[u8])> {
+        /// Chains are hardly ever longer. A shorter one is refused in proportion, so that its elements
+        /// are no likelier than those of a longer one.
+        const USUAL_CHAIN: usize = 4;
+        if self.len == 0 {
+            return None;
+        }
+        loop {
+            let segment = self.segment(self.home(rng.next_u64()));
+            let bucket = rng.index(segment.buckets());
+            let length = segment.chain(bucket).count();
+            if length > 0 {
+                let nth = rng.index(length.max(USUAL_CHAIN));
+                if let Some(element) = segment.chain(bucket).nth(nth) {
+                    return Some(element);
+                }
+            }
+        }
+    }
+
+    /// All elements, in hash order.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_> {
+        Iter { table: self, index: 0, bucket: 1, chain: self.segment(0).chain(0), left: self.len }
+    }
+
+    /// Asserts the invariants.
+    pub fn check(&self) {
+        assert_eq!(self.segments.len(), 1 << self.depth, "directory size");
+        let (mut index, mut len, mut bytes, mut deepest) = (0, 0, 0, 0);
+        while index < self.segments.len() {
+            let (segment, span) = (self.segment(index), self.span(index));
+            assert_eq!(index & (span - 1), 0, "a segment begins where its prefix does");
+            assert!(self.segments[index + 1..index + span].iter().all(Option::is_none));
+            segment.check(&self.hasher);
+            for (key, _) in (0..segment.buckets()).flat_map(|bucket| segment.chain(bucket)) {
+                assert_eq!(self.home(self.hasher.hash(key)), index, "a key is at home");
+            }
+            len += segment.count();
+            bytes += segment.heap_bytes();
+            deepest += usize::from(segment.depth() == self.depth);
+            index += span;
+        }
+        assert_eq!((len, bytes, deepest), (self.len, self.segment_bytes, self.deepest));
+    }
+}
+
+/// Elements of a [`Table`].
+#[derive(Clone)]
+pub struct Iter<'a> {
+    table: &'a Table,
+    index: usize,
+    /// The bucket after the one that `chain` walks.
+    bucket: usize,
+    chain: segment::Chain<'a>,
+    left: usize,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left == 0 {
+            return None;
+        }
+        loop {
+            if let Some(element) = self.chain.next() {
+                self.left -= 1;
+                return Some(element);
+            }
+            if self.bucket == self.table.segment(self.index).buckets() {
+                self.index += self.table.span(self.index);
+                self.bucket = 0;
+            }
+            self.chain = self.table.segment(self.index).chain(self.bucket);
+            self.bucket += 1;
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
+
+#[cfg(test)]
+mod tests;
