@@ -284,6 +284,15 @@ impl Encoder {
         }
     }
 
+    /// Everything written, in one piece: for callers that do not queue it.
+    #[must_use]
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        while let Some((at, part)) = self.shared.pop() {
+            self.buf.splice(at..at, part);
+        }
+        self.buf
+    }
+
     #[inline]
     fn pick<T>(&self, resp2: T, resp3: T) -> T {
         match self.proto {

@@ -2,6 +2,7 @@
 //! by [`output`]; [`client`] is the other end, for talking to peers. Knows bytes, no commands, no sockets.
 
 pub mod batch;
+pub mod client;
 pub mod encoder;
 pub mod error;
 pub mod inline;
@@ -10,6 +11,7 @@ pub mod request;
 pub mod value;
 
 pub use batch::{Batch, OwnedRequest, RawRequest, Span};
+pub use client::{ReplyDecoder, ReplyError, encode_command};
 pub use encoder::{Encoder, Mark, Proto};
 pub use error::ProtocolError;
 pub use output::OutputQueue;
