@@ -5,6 +5,7 @@
 
 mod args;
 mod context;
+pub mod expiry;
 pub mod keys;
 pub mod table;
 
