@@ -1,0 +1,62 @@
+//! The payload of DUMP and RESTORE: a value, the format's version, a checksum over both.
+//!
+//! ```text
+//! type (1) | value | version (2 bytes LE) | CRC-64 of everything before it (8 bytes LE)
+//! ```
+
+use crc_fast::CrcAlgorithm;
+
+use super::{
+    Loaded, Object, RdbError, Reader, VERSION, VERSION_MAX, Writer, read_object, write_object,
+};
+use crate::types::Limits;
+
+const VERSION_BYTES: usize = 2;
+const CHECKSUM_BYTES: usize = 8;
+
+/// The checksum of RDB files and payloads.
+#[must_use]
+pub fn checksum(bytes: &[u8]) -> u64 {
+    crc_fast::checksum(CrcAlgorithm::Crc64Redis, bytes)
+}
+
+/// Why a payload is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum DumpError {
+    #[error("the version is too new or the checksum does not match")]
+    Footer,
+    #[error("the value cannot be read")]
+    Value(#[source] RdbError),
+}
+
+/// The payload of a value.
+#[must_use]
+pub fn write(object: Object<'_>, compress: bool) -> Vec<u8> {
+    let mut writer = Writer::new(compress);
+    write_object(&mut writer, object);
+    writer.out.extend(VERSION.to_le_bytes());
+    let checksum = checksum(&writer.out);
+    writer.out.extend(checksum.to_le_bytes());
+    writer.out
+}
+
+/// The value a payload holds. Bytes between the value and the footer are not looked at, as in Redis.
+///
+/// # Errors
+/// If the footer is wrong, or the value malformed.
+pub fn read(payload: &[u8], limits: &Limits) -> Result<Loaded, DumpError> {
+    let value = open(payload).ok_or(DumpError::Footer)?;
+    read_object(&mut Reader::new(value), limits).map_err(DumpError::Value)
+}
+
+/// The value's bytes, if version and checksum are good.
+fn open(payload: &[u8]) -> Option<&[u8]> {
+    let (signed, stored) = payload.split_last_chunk::<CHECKSUM_BYTES>()?;
+    let (value, version) = signed.split_last_chunk::<VERSION_BYTES>()?;
+    let sound = u16::from_le_bytes(*version) <= VERSION_MAX
+        && u64::from_le_bytes(*stored) == checksum(signed);
+    sound.then_some(value)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::base::{KeyHasher, Rng};
+use crate::persist::rdb::Fault;
+use crate::types::{Hash, PackLimits, ValueRef};
+
+fn limits(entries: usize) -> Limits {
+    let hasher = KeyHasher::seeded(&mut Rng::from_seed(1));
+    Limits { hash: PackLimits { entries, value_bytes: 64 }, ..Limits::new(hasher) }
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    let digit = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("two hex digits");
+    (0..text.len()).step_by(2).map(digit).collect()
+}
+
+/// `body` with a good footer.
+fn sealed(body: &[u8]) -> Vec<u8> {
+    let mut payload = body.to_vec();
+    payload.extend(VERSION.to_le_bytes());
+    payload.extend(checksum(&payload).to_le_bytes());
+    payload
+}
+
+fn read_string(payload: &[u8]) -> Vec<u8> {
+    match read(payload, &limits(512)) {
+        Ok(Loaded::String(text)) => text,
+        Ok(other) => panic!("a {}", other.kind().name()),
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
+fn read_hash(payload: &[u8], limits: &Limits) -> Result<Pairs, DumpError> {
+    match read(payload, limits)? {
+        Loaded::Hash(hash) => {
+            hash.check();
+            Ok(hash.iter().map(|(field, value)| (field.to_vec(), value.to_vec())).collect())
+        }
+        other => panic!("a {}", other.kind().name()),
+    }
+}
+
+/// What is wrong with the value of a payload whose footer is good.
+fn fault(body: &[u8]) -> Fault {
+    match read(&sealed(body), &limits(512)) {
+        Err(DumpError::Value(error)) => error.fault,
+        Err(DumpError::Footer) => panic!("the footer is good"),
+        Ok(loaded) => panic!("a good {}", loaded.kind().name()),
+    }
+}
+
+/// Payloads as Redis 7.0 makes them.
+const STRINGS: &[(&str, &str)] = &[
+    ("hello", "000568656c6c6f0a006372df766534200a"),
+    ("-12", "00c0f40a004474ced75aa7ef82"),
+    ("1000", "00c1e8030a0089d1478ebac4b764"),
+    ("100000", "00c2a08601000a00f12403506f2fa674"),
+    ("12345678901", "000b31323334353637383930310a00304e52d727176510"),
+    ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "00c30928016161e01b000161610a00cf092faaae25831d"),
+    ("abcabcabcabcabcabcabcabcabcabc", "00c30b1e0361626361e00f020162630a008874be6d67e59d2a"),
+];
+
+#[test]
+fn strings_are_read_and_written_as_redis_does() {
+    for (text, payload) in STRINGS {
+        let payload = hex(payload);
+        assert_eq!(read_string(&payload), text.as_bytes());
+        let written = write(Object::String(ValueRef::of(text.as_bytes())), true);
+        if text.len() <= 20 {
+            assert_eq!(written, payload, "{text}");
+        } else {
+            assert_eq!(read_string(&written), text.as_bytes());
+            assert!(written.len() <= payload.len() + 2, "{text} compresses");
+            let plain = write(Object::String(ValueRef::of(text.as_bytes())), false);
+            assert_eq!(plain.len(), 1 + 1 + text.len() + 10, "not compressed");
+        }
+    }
+}
+
+#[test]
+fn hashes_are_read_and_written_as_redis_does() {
+    let packed = hex("10171700000004008266310382763103816e02f240e20104ff0a001a3a713fcf8fa3e4");
+    let spread = hex("04010266310276310a00fcf27c841f560a15");
+    let pairs = read_hash(&packed, &limits(512)).expect("good");
+    assert_eq!(pairs, [(b"f1".into(), b"v1".into()), (b"n".into(), b"123456".to_vec())]);
+    let pairs = read_hash(&spread, &limits(512)).expect("good");
+    assert_eq!(pairs, [(b"f1".to_vec(), b"v1".to_vec())]);
+
+    let (small, none) = (limits(512), limits(0));
+    let mut hash = Hash::default();
+    hash.insert(b"f1", b"v1", &small);
+    hash.insert(b"n", b"123456", &small);
+    assert_eq!(write(Object::Hash(&hash), true), packed);
+    let mut hash = Hash::default();
+    hash.insert(b"f1", b"v1", &none);
+    assert_eq!(write(Object::Hash(&hash), true), spread);
+}
+
+#[test]
+fn hashes_of_older_versions_are_read() {
+    let ziplist = b"\x0d\x16\x16\0\0\0\x13\0\0\0\x04\0\x00\x01f\x03\x01v\x03\x01n\x03\xf8\xff";
+    let pairs = read_hash(&sealed(ziplist), &limits(512)).expect("good");
+    assert_eq!(pairs, [(b"f".to_vec(), b"v".to_vec()), (b"n".to_vec(), b"7".to_vec())]);
+
+    let zipmap = b"\x09\x0a\x01\x01f\x03\x01val.\xff";
+    let pairs = read_hash(&sealed(zipmap), &limits(512)).expect("good");
+    assert_eq!(pairs, [(b"f".to_vec(), b"val".to_vec())]);
+}
+
+#[test]
+fn a_wrong_footer_is_told_from_a_bad_value() {
+    let good = hex(STRINGS[0].1);
+    for at in 0..good.len() {
+        let mut bent = good.clone();
+        bent[at] ^= 1;
+        assert!(matches!(read(&bent, &limits(512)), Err(DumpError::Footer)), "byte {at}");
+        assert!(matches!(read(&good[..at], &limits(512)), Err(DumpError::Footer)), "cut at {at}");
+    }
+    let mut newer = good[..good.len() - 10].to_vec();
+    newer.extend((VERSION_MAX + 1).to_le_bytes());
+    newer.extend(checksum(&newer).to_le_bytes());
+    assert!(matches!(read(&newer, &limits(512)), Err(DumpError::Footer)), "a newer version");
+
+    assert!(matches!(fault(b""), Fault::Truncated));
+    assert!(matches!(fault(b"\x00\x05hell"), Fault::Truncated));
+    assert!(matches!(fault(b"\x06\x01a"), Fault::UnknownType(6)));
+    assert!(matches!(fault(b"\x00\xc4"), Fault::UnknownEncoding(4)));
+    assert!(matches!(fault(b"\x04\xc0\x01"), Fault::NotALength));
+    assert!(matches!(fault(b"\x04\x00"), Fault::Empty));
+    assert!(matches!(fault(b"\x10\x07\x07\0\0\0\0\0\xff"), Fault::Empty));
+    assert!(matches!(fault(b"\x04\x02\x01f\x011\x01f\x012"), Fault::Duplicate));
+    assert!(matches!(fault(b"\x00\xc3\x02\x05\x00a"), Fault::BadCompression));
+}
+
+#[test]
+fn a_length_that_lies_reserves_no_memory() {
+    assert!(matches!(fault(b"\x00\x81\xff\xff\xff\xff\xff\xff\xff\xff"), Fault::Truncated));
+    assert!(matches!(fault(b"\x00\x81\x7f\xff\xff\xff\xff\xff\xff\xffabc"), Fault::Truncated));
+    assert!(matches!(fault(b"\x04\x81\xff\xff\xff\xff\xff\xff\xff\xff"), Fault::Truncated));
+    let compressed = b"\x00\xc3\x02\x81\x7f\xff\xff\xff\xff\xff\xff\xff\x00a";
+    assert!(matches!(fault(compressed), Fault::BadCompression));
+}
+
+proptest! {
+    #[test]
+    fn any_string_comes_back(text in vec(any::<u8>(), 0..100), repeat in 1..2000_usize) {
+        let text = text.repeat(repeat);
+        let payload = write(Object::String(ValueRef::of(&text)), true);
+        prop_assert_eq!(read_string(&payload), text);
+    }
+
+    #[test]
+    fn any_integer_comes_back(number in any::<i64>(), shift in 0..64_u32) {
+        let number = number >> shift;
+        let payload = write(Object::String(ValueRef::Int(number)), true);
+        prop_assert_eq!(read_string(&payload), number.to_string().into_bytes());
+    }
+
+    #[test]
+    fn any_hash_comes_back(
+        pairs in prop::collection::btree_map(vec(any::<u8>(), 0..40), vec(any::<u8>(), 0..90), 1..60),
+        entries in prop_oneof![Just(0), Just(512), Just(20)],
+    ) {
+        let limits = limits(entries);
+        let mut hash = Hash::default();
+        for (field, value) in &pairs {
+            hash.insert(field, value, &limits);
+        }
+        let mut read = read_hash(&write(Object::Hash(&hash), true), &limits).expect("good");
+        read.sort();
+        prop_assert_eq!(read, pairs.into_iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn foreign_bytes_do_no_harm(
+        kind in prop_oneof![Just(0), Just(4), Just(9), Just(13), Just(16), any::<u8>()],
+        mut body in vec(prop_oneof![Just(0), Just(0xff), 0..12_u8, any::<u8>()], 0..80),
+    ) {
+        body.insert(0, kind);
+        if let Ok(Loaded::Hash(hash)) = read(&sealed(&body), &limits(4)) {
+            hash.check();
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Redis' RDB format: how values are written into snapshots, full syncs and DUMP payloads.
+//!
+//! [`object`] names the value types and hands each to its own file (`string`, `hash`, …), which both
+//! writes and reads it; [`write`] and [`read`] hold the primitives they share; [`dump`] is the frame of a
+//! single value. What is written is version 10, which Redis 7.0 and everything later reads.
+//!
+//! Bytes read are foreign: whatever they claim, reading them neither panics nor allocates more than a
+//! bounded multiple of their own length.
+
+pub mod dump;
+pub mod error;
+mod hash;
+pub mod lzf;
+pub mod object;
+pub mod read;
+mod string;
+pub mod write;
+mod ziplist;
+mod zipmap;
+
+pub use error::{Fault, RdbError};
+pub use object::{Loaded, Object, read_object, write_object};
+pub use read::Reader;
+pub use write::Writer;
+
+/// The version of what is written.
+pub const VERSION: u16 = 10;
+
+/// The newest version that is read: Valkey 8 and Redis 7.2 write it.
+pub const VERSION_MAX: u16 = 11;
+
+/// What stands in a string's first byte, below its two high bits, when it is no plain length.
+mod special {
+    pub const INT8: u8 = 0;
+    pub const INT16: u8 = 1;
+    pub const INT32: u8 = 2;
+    pub const LZF: u8 = 3;
+}
