@@ -5,7 +5,6 @@
 
 pub mod base;
 pub mod cluster;
-pub mod config;
 pub mod persist;
 pub mod resp;
 pub mod spec;

@@ -46,6 +46,10 @@ pub const EXTENSIONS_LEN_MAX: usize = 4 * 1024 * 1024;
 /// What a frame of a type we do not know may weigh before it is skipped.
 pub const UNKNOWN_LEN_MAX: usize = 1024 * 1024;
 
+/// The highest epoch believed. Epochs count failovers, so a higher one is damage, and adopting it would leave
+/// the cluster without a next epoch.
+pub const EPOCH_MAX: u64 = 1 << 48;
+
 /// The number of frame types that have a name.
 pub const KINDS: usize = 11;
 

@@ -73,8 +73,6 @@ pub struct Node {
     /// When this node last voted for a replica of it.
     pub voted_at: Option<Millis>,
     pub replication_offset: u64,
-    /// Since when it has had slots but no working replica.
-    pub orphaned_since: Option<Millis>,
     /// Primaries that hold it for failing, and when they last said so.
     pub failure_reports: BTreeMap<NodeId, Millis>,
     /// The link opened by this node.
@@ -106,7 +104,6 @@ impl Node {
             failed_at: Millis::ZERO,
             voted_at: None,
             replication_offset: 0,
-            orphaned_since: None,
             failure_reports: BTreeMap::new(),
             outbound: None,
             inbound: None,

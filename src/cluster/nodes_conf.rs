@@ -21,7 +21,7 @@ use super::node::Node;
 use super::table::Table;
 use crate::base::{Epoch, NodeId, Slot, SlotSet};
 
-pub use parse::{ConfError, ConfProblem, parse};
+pub use parse::{BUS_PORT_OFFSET, ConfError, ConfProblem, parse};
 
 /// Everything that survives a restart.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub struct Saved {
 /// The file's text. `tls_bus`: the bus runs over TLS, so that the TLS port stands first.
 #[must_use]
 pub fn render(table: &Table, current: Epoch, last_vote: Epoch, tls_bus: bool) -> String {
-    let mut text = String::with_capacity(table.len() * 160 + 64);
+    let mut text = String::with_capacity(table.node_count() * 160 + 64);
     for node in table.iter().filter(|node| !node.is_handshake()) {
         push_line(&mut text, table, node, Style { tls_first: tls_bus, keys: true });
     }

@@ -80,7 +80,7 @@ impl Table {
     }
 
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn node_count(&self) -> usize {
         self.nodes.len()
     }
 

@@ -2,7 +2,6 @@
 //! from it.
 
 pub mod command;
-pub mod config;
 pub mod error;
 pub mod event;
 pub mod flags;

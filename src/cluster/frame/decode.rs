@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::{
-    Body, EXTENSIONS_LEN_MAX, Extension, Frame, GOSSIP_LEN, GossipEntry, HEADER_LEN, Header,
-    Heartbeat, HeartbeatKind, IP_LEN, Kind, Message, UNKNOWN_LEN_MAX,
+    Body, EPOCH_MAX, EXTENSIONS_LEN_MAX, Extension, Frame, GOSSIP_LEN, GossipEntry, HEADER_LEN,
+    Header, Heartbeat, HeartbeatKind, IP_LEN, Kind, Message, UNKNOWN_LEN_MAX,
 };
 use crate::base::{ConfigEpoch, Epoch, NodeId, SlotSet};
 use crate::cluster::flags::{MessageFlags, NodeFlags};
@@ -29,6 +29,8 @@ pub enum FrameError {
     Truncated { offset: usize },
     #[error("{declared} bytes declared, {found} found")]
     Length { declared: usize, found: usize },
+    #[error("an epoch at byte {offset} that no cluster reaches")]
+    AbsurdEpoch { offset: usize },
     #[error("no node id at byte {offset}")]
     BadId { offset: usize },
     #[error("no ip at byte {offset}")]
@@ -115,8 +117,8 @@ impl Frame {
 }
 
 fn decode_header(reader: &mut Reader<'_>, port: u16) -> Result<(Header, u16), FrameError> {
-    let current_epoch = Epoch(reader.u64()?);
-    let config_epoch = ConfigEpoch(reader.u64()?);
+    let current_epoch = Epoch(reader.epoch()?);
+    let config_epoch = ConfigEpoch(reader.epoch()?);
     let offset = reader.u64()?;
     let sender = reader.node_id()?;
     let slots = reader.slots()?;
@@ -165,7 +167,7 @@ fn decode_body(
         Some(Kind::AuthRequest) => Body::AuthRequest,
         Some(Kind::AuthAck) => Body::AuthAck,
         Some(Kind::Update) => {
-            let config_epoch = ConfigEpoch(reader.u64()?);
+            let config_epoch = ConfigEpoch(reader.epoch()?);
             let node = reader.node_id()?;
             Body::Update { config_epoch, node, slots: reader.slots()? }
         }
@@ -267,6 +269,12 @@ impl<'a> Reader<'a> {
 
     pub(super) fn u64(&mut self) -> Result<u64, FrameError> {
         self.array().map(|bytes| u64::from_be_bytes(*bytes))
+    }
+
+    fn epoch(&mut self) -> Result<u64, FrameError> {
+        let offset = self.at;
+        let epoch = self.u64()?;
+        if epoch > EPOCH_MAX { Err(FrameError::AbsurdEpoch { offset }) } else { Ok(epoch) }
     }
 
     fn slots(&mut self) -> Result<SlotSet, FrameError> {

@@ -91,7 +91,7 @@ fn recorded_gossip_extensions_and_bodies_are_understood() {
         panic!("an update");
     };
     assert_eq!(config_epoch, ConfigEpoch(5));
-    assert_eq!(node, decoded("update").header.sender);
+    assert_ne!(node, decoded("update").header.sender, "about another node than the sender");
     assert_eq!(slots.len(), 5461);
 
     let message =
@@ -152,6 +152,8 @@ fn every_malformed_field_has_a_name() {
         with("meet", 4, &[0, 0, 9, 0]),
         Err(FrameError::Length { declared: 2304, found: 2256 })
     );
+    let absurd = FrameError::AbsurdEpoch { offset: 16 };
+    assert_eq!(with("meet", 16, &[0, 1, 0, 0, 0, 0, 0, 1]), Err(absurd));
     assert_eq!(with("meet", 14, &[0, 1]), Err(FrameError::Truncated { offset: HEADER_LEN }));
     assert_eq!(with("meet", 40, b"Z"), Err(FrameError::BadId { offset: 40 }));
     assert_eq!(with("meet", 2128, b"Z"), Err(FrameError::BadId { offset: 2128 }));

@@ -3,7 +3,7 @@
 use super::Saved;
 use crate::base::{ConfigEpoch, Epoch, Millis, NodeId, ReplId, Slot};
 use crate::cluster::flags::NodeFlags;
-use crate::cluster::frame::is_ip_text;
+use crate::cluster::frame::{EPOCH_MAX, is_ip_text};
 use crate::cluster::node::{Address, Node};
 use crate::cluster::table::Table;
 
@@ -126,8 +126,8 @@ fn parse_vars(pairs: &[&str]) -> Result<(Epoch, Epoch), ConfProblem> {
     for pair in pairs.chunks(2) {
         let [name, value] = pair else { return Err(ConfProblem::Vars) };
         match *name {
-            "currentEpoch" => current = Epoch(value.parse().map_err(|_| ConfProblem::Vars)?),
-            "lastVoteEpoch" => vote = Epoch(value.parse().map_err(|_| ConfProblem::Vars)?),
+            "currentEpoch" => current = Epoch(epoch(value).ok_or(ConfProblem::Vars)?),
+            "lastVoteEpoch" => vote = Epoch(epoch(value).ok_or(ConfProblem::Vars)?),
             _ => {} // written by a later version
         }
     }
@@ -140,7 +140,7 @@ fn parse_line(
     now: Millis,
     tls_bus: bool,
 ) -> Result<Line, ConfProblem> {
-    let [id, address, flags, primary, ping, pong, epoch, _link, slots @ ..] = fields else {
+    let [id, address, flags, primary, ping, pong, config_epoch, _link, slots @ ..] = fields else {
         return Err(ConfProblem::Fields);
     };
     let id: NodeId = id.parse().map_err(|_| ConfProblem::Id)?;
@@ -161,9 +161,9 @@ fn parse_line(
     if flags.contains(NodeFlags::FAIL) {
         node.failed_at = now;
     }
-    let epoch: u64 = epoch.parse().map_err(|_| ConfProblem::Number)?;
+    let config_epoch = ConfigEpoch(epoch(config_epoch).ok_or(ConfProblem::Number)?);
     if !node.is_replica() {
-        node.config_epoch = ConfigEpoch(epoch);
+        node.config_epoch = config_epoch;
     }
     let mut line = Line { number, node, slots: vec![], migrating: vec![], importing: vec![] };
     for text in slots {
@@ -197,6 +197,10 @@ fn parse_address(node: &mut Node, text: &str, tls_bus: bool) -> Result<(), ConfP
     }
     node.address = Address::from_wire(ip.to_owned(), port, other_port, bus_port, tls_bus);
     Ok(())
+}
+
+fn epoch(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|epoch| *epoch <= EPOCH_MAX)
 }
 
 fn number(text: &str) -> Result<u16, ConfProblem> {
