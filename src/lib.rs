@@ -5,6 +5,7 @@
 
 pub mod base;
 pub mod cluster;
+pub mod config;
 pub mod persist;
 pub mod resp;
 pub mod spec;

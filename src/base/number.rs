@@ -84,7 +84,8 @@ pub fn format_double(value: f64) -> DoubleText {
     general(&scientific[..len])
 }
 
-/// Turns `d.ddd…e±x` into what `%g` makes of it: plain when the exponent is small, no trailing zeros.
+/// Turns `d.ddd…e±x` into what `%g` makes of it: plain when the exponent is small, no trailing
+/// zeros.
 fn general(scientific: &[u8]) -> DoubleText {
     let (sign, rest) = match scientific {
         [b'-', rest @ ..] => (&b"-"[..], rest),

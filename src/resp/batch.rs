@@ -1,12 +1,12 @@
 //! Parsed requests: where each argument's bytes stand, in one buffer shared by a whole batch.
 //!
-//! A small argument is never copied: it is a [`Span`] of the connection's input buffer. A big one was read
-//! into a block of its own, behind an `Arc` so that a handler can keep it without a copy and without
-//! borrowing the batch mutably.
+//! A small argument is never copied: it is a [`Span`] of the connection's input buffer. A big one
+//! was read into a block of its own, behind an `Arc` so that a handler can keep it without a copy
+//! and without borrowing the batch mutably.
 
 use std::sync::Arc;
 
-use super::request::BIG_ARG;
+use super::limits::BIG_ARG;
 
 /// Where an argument's bytes stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,8 @@ impl Span {
     /// The `start` of an argument that has its own block.
     const BIG: u32 = u32::MAX;
 
-    /// The bytes `start..start + len` of the input; both below 2^32 − 1, which the caller has checked.
+    /// The bytes `start..start + len` of the input; both below 2^32 − 1, which the caller has
+    /// checked.
     #[inline]
     pub(super) fn of_input(start: usize, len: usize) -> Span {
         Span { start: start as u32, len: len as u32 }
@@ -85,7 +86,8 @@ impl Batch {
         self.requests.is_empty()
     }
 
-    /// Request number `index`. `input` is what [`super::Parser::input`] gives until the batch is consumed.
+    /// Request number `index`. `input` is what [`super::Parser::input`] gives until the batch is
+    /// consumed.
     ///
     /// # Panics
     /// When there is no such request.
@@ -213,7 +215,8 @@ impl<'a> RawRequest<'a> {
         self.spans.get(index).map(|&span| self.bytes(span))
     }
 
-    /// The block of an argument of at least [`BIG_ARG`] bytes: clone the `Arc` to keep it without a copy.
+    /// The block of an argument of at least [`BIG_ARG`] bytes: clone the `Arc` to keep it without a
+    /// copy.
     #[inline]
     #[must_use]
     pub fn big(self, index: usize) -> Option<&'a Arc<Vec<u8>>> {
@@ -250,7 +253,8 @@ impl std::fmt::Debug for RawRequest<'_> {
     }
 }
 
-/// A request that outlives the buffer it was read from: queued in MULTI, blocked, or made by a script.
+/// A request that outlives the buffer it was read from: queued in MULTI, blocked, or made by a
+/// script.
 #[derive(Clone, Default)]
 pub struct OwnedRequest {
     data: Vec<u8>,

@@ -1,9 +1,9 @@
 //! The other end of the protocol: commands to peers, and their replies.
 //!
-//! Single frames are decoded by `redis-protocol`. What holds them together is not: that package recurses
-//! (8,000 nested arrays overflow its stack), starts over with every read, and forgets the order of a map.
-//! So arrays, maps and their like are collected here on a bounded stack, each byte looked at once, and
-//! every length is checked before the package sees it.
+//! Single frames are decoded by `redis-protocol`. What holds them together is not: that package
+//! recurses (8,000 nested arrays overflow its stack), starts over with every read, and forgets the
+//! order of a map. So arrays, maps and their like are collected here on a bounded stack, each byte
+//! looked at once, and every length is checked before the package sees it.
 
 use bytes::{Bytes, BytesMut};
 use redis_protocol::error::RedisProtocolError;
@@ -77,8 +77,8 @@ impl ReplyDecoder {
         ReplyDecoder::default()
     }
 
-    /// Takes the next reply off `input`; `None` when it has not arrived whole. The pieces that have are
-    /// taken all the same, so the decoder must see all of a connection's bytes.
+    /// Takes the next reply off `input`; `None` when it has not arrived whole. The pieces that have
+    /// are taken all the same, so the decoder must see all of a connection's bytes.
     ///
     /// # Errors
     /// The connection cannot be read on.

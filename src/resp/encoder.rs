@@ -1,14 +1,15 @@
 //! Writes replies in either protocol version.
 //!
-//! One buffer, and a list of places in it where a big value is to be sent by reference. Handlers say what
-//! they mean (a map, a double); how that looks in RESP2 is decided here and nowhere else.
+//! One buffer, and a list of places in it where a big value is to be sent by reference. Handlers
+//! say what they mean (a map, a double); how that looks in RESP2 is decided here and nowhere else.
 
 use bytes::Bytes;
 
 use super::value::Value;
 use crate::base::number::format_double;
 
-/// From this length on a shared value is sent by reference; copying less is cheaper than another slice.
+/// From this length on a shared value is sent by reference; copying less is cheaper than another
+/// slice.
 pub const SHARED_MIN: usize = 16 * 1024;
 /// A deferred array's elements up to this length are shifted to make room for its header.
 const SHIFT_MAX: usize = 16 * 1024;

@@ -1,4 +1,5 @@
-//! Why a connection's input cannot be read on. Each is fatal: the reply is sent and the connection closed.
+//! Why a connection's input cannot be read on. Each is fatal: the reply is sent and the connection
+//! closed.
 
 use thiserror::Error;
 

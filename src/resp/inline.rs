@@ -1,11 +1,12 @@
-//! Inline requests: a line of words, as a person types it into `telnet` or a peer into a configuration file.
+//! Inline requests: a line of words, as a person types it into `telnet` or a peer into a
+//! configuration file.
 
 /// Splits a line into words; `None` when its quotes are not balanced.
 ///
-/// Words are separated by blanks. `"…"` takes `\n \r \t \b \a`, `\xhh` and `\` before any other byte;
-/// `'…'` takes only `\'`. A quote may open inside a word, and what follows a closing one must be a blank
-/// or the end. Vertical tabs and form feeds are blanks between words but do not end a bare one: odd,
-/// but that is how a Redis server reads them.
+/// Words are separated by blanks. `"…"` takes `\n \r \t \b \a`, `\xhh` and `\` before any other
+/// byte; `'…'` takes only `\'`. A quote may open inside a word, and what follows a closing one must
+/// be a blank or the end. Vertical tabs and form feeds are blanks between words but do not end a
+/// bare one: odd, but that is how a Redis server reads them.
 #[must_use]
 pub fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = Vec::new();

@@ -27,8 +27,8 @@ impl Chunk {
 
 /// Replies and messages that the socket has not taken yet.
 ///
-/// A reply that is written whole costs no copy and no allocation: its buffer is swapped in, and back.
-/// A long backlog is made of chunks, so that its growth never moves what is already there.
+/// A reply that is written whole costs no copy and no allocation: its buffer is swapped in, and
+/// back. A long backlog is made of chunks, so that its growth never moves what is already there.
 #[derive(Debug, Default)]
 pub struct OutputQueue {
     chunks: VecDeque<Chunk>,

@@ -2,13 +2,15 @@
 //!
 //! It owns a connection's input buffer and turns its bytes into the requests of a [`Batch`].
 //!
-//! - No byte is looked at again because more bytes arrived: 80,000 arguments in 1,460-byte reads are linear.
-//! - Small arguments are never copied; big ones are read from the socket straight into their own block.
+//! - No byte is looked at again because more bytes arrived: 80,000 arguments in 1,460-byte reads
+//!   are linear.
+//! - Small arguments are never copied; big ones are read from the socket straight into their own
+//!   block.
 //! - How the stream was cut into reads never changes what is parsed.
 //! - Memory follows bytes received, not lengths announced.
 //!
-//! One connection's loop: read into [`Parser::spare`], then `parse`, run the batch, `consume`, until the
-//! batch stays empty; then read again. Must not know what the commands are.
+//! One connection's loop: read into [`Parser::spare`], then `parse`, run the batch, `consume`,
+//! until the batch stays empty; then read again. Must not know what the commands are.
 
 use bytes::BufMut;
 use bytes::buf::Limit;
@@ -16,54 +18,22 @@ use bytes::buf::Limit;
 use super::batch::{Batch, Parts};
 use super::error::ProtocolError;
 use super::inline;
+use super::limits::{BIG_ARG, LINE_MAX, Limits};
+use super::whole::whole_request;
 use crate::base::number::parse_i64;
 
-/// From this length on an argument gets a block of its own.
-pub const BIG_ARG: usize = 32 * 1024;
 /// The input buffer of a connection that sends small requests.
 const INPUT_START: usize = 16 * 1024;
 /// A buffer that grew beyond this is given back once it is empty.
 const INPUT_KEPT_MAX: usize = 64 * 1024;
 /// Reading into less room than this is not worth a system call.
 const READ_MIN: usize = 4 * 1024;
-/// A line with a length, or an inline request, longer than this is refused.
-const LINE_MAX: usize = 64 * 1024;
-/// A big argument's reservation in bytes per byte that has arrived: 512 MB are reserved at once after
-/// 16 MB, so that growing copies at most a few percent, and an announcement alone reserves 1 MB.
+/// A big argument's reservation in bytes per byte that has arrived: 512 MB are reserved at once
+/// after 16 MB, so that growing copies at most a few percent, and an announcement alone reserves 1
+/// MB.
 const RESERVE_FACTOR: usize = 32;
-/// What a client may send before it has authenticated.
-const UNAUTHENTICATED_ARGS_MAX: usize = 10;
-const UNAUTHENTICATED_BULK_MAX: usize = 16 * 1024;
 /// Spans are 32 bits wide, so a request's small arguments must fit in this.
 const INPUT_MAX: usize = u32::MAX as usize / 2;
-
-/// What a connection may send; may change between two calls, as AUTH and CONFIG SET do.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// `proto-max-bulk-len`, in bytes.
-    pub max_bulk_len: usize,
-    /// Arguments of one request.
-    pub max_args: usize,
-    /// Bytes of an inline request.
-    pub max_inline: usize,
-    /// `client-query-buffer-limit`: bytes of an unfinished request.
-    pub max_query_buffer: usize,
-    /// Until then a request may have 10 arguments of 16 KiB.
-    pub authenticated: bool,
-}
-
-impl Default for Limits {
-    /// A server's defaults.
-    fn default() -> Limits {
-        Limits {
-            max_bulk_len: 512 * 1024 * 1024,
-            max_args: i32::MAX as usize,
-            max_inline: LINE_MAX,
-            max_query_buffer: 1024 * 1024 * 1024,
-            authenticated: true,
-        }
-    }
-}
 
 /// Where in the grammar the next byte stands.
 #[derive(Clone, Copy, Debug)]
@@ -249,7 +219,8 @@ impl Parser {
         }
     }
 
-    /// The fast path: small requests that have arrived whole. Stops before anything else, errors too.
+    /// The fast path: small requests that have arrived whole. Stops before anything else, errors
+    /// too.
     #[inline]
     fn parse_whole(&mut self, limits: &Limits, max: usize, batch: &mut Batch) {
         let input = &self.input[self.start..];
@@ -321,12 +292,7 @@ impl Parser {
         };
         let count = parse_i64(&self.rest()[1..len]).ok_or(ProtocolError::InvalidMultibulkLength)?;
         let left = usize::try_from(count).unwrap_or(0);
-        if left > limits.max_args {
-            return Err(ProtocolError::InvalidMultibulkLength);
-        }
-        if left > UNAUTHENTICATED_ARGS_MAX && !limits.authenticated {
-            return Err(ProtocolError::UnauthenticatedMultibulkLength);
-        }
+        limits.check_args(left)?;
         self.at += len + 2;
         if left > 0 {
             self.stage = Stage::Length { left };
@@ -348,11 +314,8 @@ impl Parser {
         }
         let len = parse_i64(&self.rest()[1..line])
             .and_then(|len| usize::try_from(len).ok())
-            .filter(|&len| len <= limits.max_bulk_len)
             .ok_or(ProtocolError::InvalidBulkLength)?;
-        if len > UNAUTHENTICATED_BULK_MAX && !limits.authenticated {
-            return Err(ProtocolError::UnauthenticatedBulkLength);
-        }
+        limits.check_bulk(len)?;
         self.at += line + 2;
         if len < BIG_ARG {
             self.stage = Stage::Small { left, len };
@@ -423,7 +386,8 @@ impl Parser {
         self.stage = Stage::Request;
     }
 
-    /// Bytes before the `\r` of the line at hand; `None` until it and the byte after it have arrived.
+    /// Bytes before the `\r` of the line at hand; `None` until it and the byte after it have
+    /// arrived.
     ///
     /// That byte should be `\n`, but Redis servers do not look, and clients exist that rely on it.
     fn length_of_line(&mut self, too_big: ProtocolError) -> Result<Option<usize>, ProtocolError> {
@@ -469,19 +433,6 @@ impl Parser {
     }
 }
 
-impl Limits {
-    /// Arguments, and bytes of one, that the fast path may take without asking further.
-    #[inline]
-    fn for_small(&self) -> (usize, usize) {
-        if self.authenticated {
-            (self.max_args, self.max_bulk_len.min(BIG_ARG - 1))
-        } else {
-            let bulk = self.max_bulk_len.min(UNAUTHENTICATED_BULK_MAX);
-            (self.max_args.min(UNAUTHENTICATED_ARGS_MAX), bulk)
-        }
-    }
-}
-
 /// Reserves for a big argument of `len` bytes what the bytes that arrived have earned.
 ///
 /// A refused reservation is left to fail when the bytes are really there.
@@ -493,59 +444,6 @@ fn reserve_big(big: &mut Vec<u8>, len: usize) {
     if big.try_reserve_exact(earned - big.len()).is_err() {
         big.reserve(BIG_ARG);
     }
-}
-
-/// Parses one request of small arguments at `at`; its end, or `None` for whatever is not one, whole.
-#[inline]
-fn whole_request(
-    input: &[u8],
-    at: usize,
-    max_args: usize,
-    max_bulk: usize,
-    batch: &mut Batch,
-) -> Option<usize> {
-    let (count, mut at) = small_number(input, at, b'*')?;
-    if count == 0 || count > max_args {
-        return None;
-    }
-    for _ in 0..count {
-        let (len, body) = small_number(input, at, b'$')?;
-        at = body + len + 2;
-        if len > max_bulk || at > input.len() {
-            return None;
-        }
-        batch.push_small(body, len);
-    }
-    Some(at)
-}
-
-/// Reads `sigil`, a number of one to six digits and a line break; the number and where the line ends.
-#[inline]
-fn small_number(input: &[u8], at: usize, sigil: u8) -> Option<(usize, usize)> {
-    let line: &[u8; 4] = input.get(at..)?.first_chunk()?;
-    let first = line[1].wrapping_sub(b'0');
-    if line[0] != sigil || first > 9 {
-        return None;
-    }
-    if line[2] == b'\r' {
-        return Some((usize::from(first), at + 4));
-    }
-    let second = line[2].wrapping_sub(b'0');
-    if second > 9 || first == 0 {
-        return None;
-    }
-    let mut number = usize::from(first) * 10 + usize::from(second);
-    for (index, &byte) in input[at + 3..].iter().take(5).enumerate() {
-        let digit = byte.wrapping_sub(b'0');
-        if byte == b'\r' {
-            return Some((number, at + index + 5));
-        }
-        if digit > 9 {
-            return None;
-        }
-        number = number * 10 + usize::from(digit);
-    }
-    None
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! A reply as a tree: for slow paths (scripts, the admin tool) and tests. Hot paths write to the encoder.
+//! A reply as a tree: for slow paths (scripts, the admin tool) and tests. Hot paths write to the
+//! encoder.
 
 use bytes::Bytes;
 

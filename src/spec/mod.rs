@@ -2,6 +2,7 @@
 //! from it.
 
 pub mod command;
+pub mod config;
 pub mod error;
 pub mod event;
 pub mod flags;

@@ -55,8 +55,9 @@ impl<T> PackOr<T> {
     #[inline]
     #[must_use]
     pub fn shape(&self) -> Shape<'_, T> {
-        // SAFETY: low bits tell which of the two the word is (a Pack's form is never zero, a Box<T> is
-        // aligned past the tag); both are owned by self, so the references live as long as its borrow.
+        // SAFETY: low bits tell which of the two the word is (a Pack's form is never zero, a Box<T>
+        // is aligned past the tag); both are owned by self, so the references live as long as its
+        // borrow.
         unsafe {
             if self.is_pack() {
                 Shape::Pack(&*(&raw const self.word).cast::<Pack>())
@@ -69,7 +70,8 @@ impl<T> PackOr<T> {
     #[inline]
     #[must_use]
     pub fn shape_mut(&mut self) -> ShapeMut<'_, T> {
-        // SAFETY: as in `shape`, with self borrowed mutably. A Pack keeps its low bits through any change.
+        // SAFETY: as in `shape`, with self borrowed mutably. A Pack keeps its low bits through any
+        // change.
         unsafe {
             if self.is_pack() {
                 ShapeMut::Pack(&mut *(&raw mut self.word).cast::<Pack>())

@@ -1,8 +1,8 @@
 //! Hashes: unique fields, each with a value.
 //!
-//! A small hash is one listpack of fields and values in turn, in order of insertion. Past the limits it
-//! becomes a [`Table`], and stays one. Between the two is a listpack that Redis would already have
-//! converted: it is reported as "hashtable", but takes less room (see [`admission`]).
+//! A small hash is one listpack of fields and values in turn, in order of insertion. Past the
+//! limits it becomes a [`Table`], and stays one. Between the two is a listpack that Redis would
+//! already have converted: it is reported as "hashtable", but takes less room (see [`admission`]).
 
 use std::collections::BTreeSet;
 
@@ -147,8 +147,8 @@ impl Hash {
         }
     }
 
-    /// Emits about `count` elements from `cursor` on (a packed hash: all) and returns the cursor to go on
-    /// with, 0 at the end. Fields that are there throughout a scan are emitted at least once.
+    /// Emits about `count` elements from `cursor` on (a packed hash: all) and returns the cursor to
+    /// go on with, 0 at the end. Fields that are there throughout a scan are emitted at least once.
     pub fn scan(
         &self,
         cursor: u64,

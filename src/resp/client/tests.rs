@@ -68,7 +68,10 @@ fn value() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn what_is_encoded_is_decoded(values in prop::collection::vec(value(), 1..5), cut in 1..60usize) {
+    fn what_is_encoded_is_decoded(
+        values in prop::collection::vec(value(), 1..5),
+        cut in 1..60usize
+    ) {
         let wire: Vec<u8> = values.iter().flat_map(|value| encode(value, Proto::Resp3)).collect();
         prop_assert_eq!(decode_all(&wire, cut).expect("valid"), values.clone());
         let wire: Vec<u8> = values.iter().flat_map(|value| encode(value, Proto::Resp2)).collect();
@@ -77,10 +80,16 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_do_no_harm(bytes in prop::collection::vec(
-        prop_oneof![any::<u8>(), prop::sample::select(b"*$~>%|=!+-:,#(_\r\n0123456789?".to_vec())],
-        1..200
-    ), cut in 1..40usize) {
+    fn random_bytes_do_no_harm(
+        bytes in prop::collection::vec(
+            prop_oneof![
+                any::<u8>(),
+                prop::sample::select(b"*$~>%|=!+-:,#(_\r\n0123456789?".to_vec())
+            ],
+            1..200
+        ),
+        cut in 1..40usize
+    ) {
         let _ = decode_all(&bytes, cut);
     }
 }
@@ -88,7 +97,8 @@ proptest! {
 /// Valid replies with a few bytes changed: a verdict, the same however they are cut, and no panic.
 #[test]
 fn mutated_replies_do_no_harm() {
-    let whole = b"*3\r\n%1\r\n+k\r\n,1.5\r\n~2\r\n#t\r\n_\r\n>1\r\n=7\r\ntxt:abc\r\n|1\r\n+a\r\n:1\r\n$2\r\nhi\r\n";
+    let whole = b"*3\r\n%1\r\n+k\r\n,1.5\r\n~2\r\n#t\r\n_\r\n>1\r\n=7\r\ntxt:abc\r\n\
+        |1\r\n+a\r\n:1\r\n$2\r\nhi\r\n";
     for seed in 0..3000 {
         let rng = &mut Rng::from_seed(seed);
         let mut wire = whole.to_vec();

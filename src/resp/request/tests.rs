@@ -16,7 +16,8 @@ fn collect(raw: RawRequest<'_>) -> Vec<Vec<u8>> {
     raw.args().map(<[u8]>::to_vec).collect()
 }
 
-/// Parses `stream` in reads whose lengths come from `cut`, in batches of `max`, as a connection would.
+/// Parses `stream` in reads whose lengths come from `cut`, in batches of `max`, as a connection
+/// would.
 fn parse_in_reads(
     stream: &[u8],
     limits: &Limits,

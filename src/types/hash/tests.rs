@@ -177,7 +177,8 @@ proptest! {
         prop_assert_eq!(iterated, model);
     }
 
-    /// As in Redis: a replaced value stays where its field is, a removed field comes back at the end.
+    /// As in Redis: a replaced value stays where its field is, a removed field comes back at the
+    /// end.
     #[test]
     fn a_packed_hash_keeps_the_order_of_insertion(ops in vec(op(), 0..100)) {
         let limits = limits(1 << 20, 1 << 20);

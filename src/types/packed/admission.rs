@@ -3,15 +3,15 @@
 use super::{Form, Pack, listpack};
 use crate::types::PackLimits;
 
-/// Past Redis' limits a collection of at most so many elements still stays one block: a few long values
-/// would otherwise pay for a table or a tree. It is reported as the big encoding.
+/// Past Redis' limits a collection of at most so many elements still stays one block: a few long
+/// values would otherwise pay for a table or a tree. It is reported as the big encoding.
 const WIDE_ELEMENTS: usize = 64;
 /// … and of at most so many bytes, which bounds what an edit moves.
 const WIDE_BYTES: usize = 4096;
 
-/// The form for `pack` once it holds `elements` and `added` more bytes, the longest of them `longest`;
-/// None if it must not stay packed. A wide pack never becomes narrow again, as in Redis a big encoding
-/// never becomes small.
+/// The form for `pack` once it holds `elements` and `added` more bytes, the longest of them
+/// `longest`; None if it must not stay packed. A wide pack never becomes narrow again, as in Redis
+/// a big encoding never becomes small.
 #[inline]
 #[must_use]
 pub fn admit(

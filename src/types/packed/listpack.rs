@@ -1,12 +1,15 @@
-//! Redis' listpack: a sequence of integers and byte strings in one block, walked in both directions.
+//! Redis' listpack: a sequence of integers and byte strings in one block, walked in both
+//! directions.
 //!
 //! ```text
 //! 4 bytes LE total | 2 bytes LE number of entries, 0xffff = must be counted | entries | 0xff
-//! entry = encoding byte(s), data, back length (size of encoding + data, 7-bit groups, read backwards)
+//! entry = encoding byte(s), data, back length
+//! back length = size of encoding and data in 7-bit groups, read backwards
 //! ```
 //!
-//! An entry is named by its offset, written `at`. Offsets are valid until the next change before them.
-//! Foreign bytes pass [`Listpack::parse`] first; after that a malformed entry is a broken invariant.
+//! An entry is named by its offset, written `at`. Offsets are valid until the next change before
+//! them. Foreign bytes pass [`Listpack::parse`] first; after that a malformed entry is a broken
+//! invariant.
 
 use smallvec::SmallVec;
 
@@ -347,7 +350,8 @@ impl Head {
     }
 }
 
-/// The trailing length of an entry: 7-bit groups, the most significant first, all but it with bit 7.
+/// The trailing length of an entry: 7-bit groups, the most significant first, all but it with bit
+/// 7.
 struct BackLength {
     buffer: [u8; 5],
     len: u8,

@@ -1,11 +1,13 @@
 //! A growable byte string behind one thin, tagged pointer.
 //!
 //! # Invariants
-//! - The bytes begin with their own total length (4 bytes, little endian), as a listpack's do; nobody but
-//!   this module writes those four.
-//! - The block is exactly as large as the allocator's size class for that length, so that no capacity is
-//!   stored. The one exception is the shared empty listpack, which is never written or freed.
-//! - The pointer's low three bits are the [`Form`] and never zero; zero is left to `compact::PackOr`.
+//! - The bytes begin with their own total length (4 bytes, little endian), as a listpack's do;
+//!   nobody but this module writes those four.
+//! - The block is exactly as large as the allocator's size class for that length, so that no
+//!   capacity is stored. The one exception is the shared empty listpack, which is never written or
+//!   freed.
+//! - The pointer's low three bits are the [`Form`] and never zero; zero is left to
+//!   `compact::PackOr`.
 #![expect(
     unsafe_code,
     reason = "a thin pointer: half the words of a Vec in every small collection"
@@ -148,8 +150,8 @@ impl Pack {
             class = self.resize(class, new);
         }
         // SAFETY: the block now holds max(old, new) bytes: the tail [end, old) moves to
-        // [at + added, new), then the parts fill [at, at + added). `parts` borrow other memory, since
-        // self is borrowed mutably.
+        // [at + added, new), then the parts fill [at, at + added). `parts` borrow other memory,
+        // since self is borrowed mutably.
         unsafe {
             let base = self.base();
             if removed != added {
@@ -167,8 +169,8 @@ impl Pack {
         }
     }
 
-    /// Makes sure that the block is our own, with room for `room` bytes if it had to be made. Returns the
-    /// block's size class.
+    /// Makes sure that the block is our own, with room for `room` bytes if it had to be made.
+    /// Returns the block's size class.
     fn own(&mut self, room: usize) -> usize {
         let total = self.total();
         if !self.is_shared() {
@@ -231,6 +233,10 @@ mod tests {
 
     use super::*;
 
+    fn index() -> impl Strategy<Value = prop::sample::Index> {
+        any::<prop::sample::Index>()
+    }
+
     #[test]
     fn an_empty_listpack_is_shared_until_written() {
         let mut pack = Pack::empty_listpack();
@@ -243,7 +249,7 @@ mod tests {
     proptest! {
         #[test]
         fn splices_agree_with_a_vec(
-            splices in vec((any::<prop::sample::Index>(), 0..300_usize, vec(any::<u8>(), 0..300)), 0..40),
+            splices in vec((index(), 0..300_usize, vec(any::<u8>(), 0..300)), 0..40),
         ) {
             let mut pack = Pack::empty_listpack();
             let mut model = pack.bytes().to_vec();

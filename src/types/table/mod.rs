@@ -1,15 +1,17 @@
-//! The table behind big hashes and sets: byte-string keys, each with a byte-string value (empty in sets).
+//! The table behind big hashes and sets: byte-string keys, each with a byte-string value (empty in
+//! sets).
 //!
-//! Extendible hashing over [`Segment`]s: a segment holds all keys whose hash begins with its `depth` bits,
-//! at most a thousand of them, in one arena. A full one splits in two, a sparse one merges with its buddy;
-//! so the work of a single insertion is bounded by one segment however large the table is.
+//! Extendible hashing over [`Segment`]s: a segment holds all keys whose hash begins with its
+//! `depth` bits, at most a thousand of them, in one arena. A full one splits in two, a sparse one
+//! merges with its buddy; so the work of a single insertion is bounded by one segment however large
+//! the table is.
 //!
 //! # Invariants (asserted by [`Table::check`])
-//! - `segments` has `2^depth` places. A segment of depth `d` covers `2^(depth - d)` consecutive ones and
-//!   stands in the first; the others are None.
-//! - Segment order, and bucket order inside a segment, is hash order: a scan's cursor is a position in
-//!   hash space, which means the same however the table is cut. A key that is present during a whole scan
-//!   is therefore returned at least once, whatever splits, merges and grows in between.
+//! - `segments` has `2^depth` places. A segment of depth `d` covers `2^(depth - d)` consecutive
+//!   ones and stands in the first; the others are None.
+//! - Segment order, and bucket order inside a segment, is hash order: a scan's cursor is a position
+//!   in hash space, which means the same however the table is cut. A key that is present during a
+//!   whole scan is therefore returned at least once, whatever splits, merges and grows in between.
 
 mod larges;
 mod segment;
@@ -153,8 +155,8 @@ impl Table {
         }
     }
 
-    /// Joins the segment at `index` with its buddy if both are sparse, and halves a directory that no
-    /// segment needs in full.
+    /// Joins the segment at `index` with its buddy if both are sparse, and halves a directory that
+    /// no segment needs in full.
     fn merge(&mut self, index: usize) {
         if self.segment(index).depth() == 0 {
             return;
@@ -184,8 +186,9 @@ impl Table {
         }
     }
 
-    /// Calls `emit` with the elements from hash position `cursor` on until at least `count` were emitted
-    /// (or ten times as many buckets visited), and returns the cursor to continue with, 0 at the end.
+    /// Calls `emit` with the elements from hash position `cursor` on until at least `count` were
+    /// emitted (or ten times as many buckets visited), and returns the cursor to continue with, 0
+    /// at the end.
     pub fn scan(&self, cursor: u64, count: usize, mut emit: impl FnMut(&[u8], &[u8])) -> u64 {
         let mut position = cursor;
         let (mut emitted, mut visited) = (0, 0);
@@ -215,8 +218,8 @@ impl Table {
 
     /// An element by chance, each about equally likely; None if the table is empty.
     pub fn random(&self, rng: &mut Rng) -> Option<(&[u8], &[u8])> {
-        /// Chains are hardly ever longer. A shorter one is refused in proportion, so that its elements
-        /// are no likelier than those of a longer one.
+        /// Chains are hardly ever longer. A shorter one is refused in proportion, so that its
+        /// elements are no likelier than those of a longer one.
         const USUAL_CHAIN: usize = 4;
         if self.len == 0 {
             return None;

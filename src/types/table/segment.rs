@@ -1,14 +1,15 @@
-//! A table's unit: the elements whose hashes share a prefix, in one arena, found through chained buckets.
+//! A table's unit: the elements whose hashes share a prefix, in one arena, found through chained
+//! buckets.
 //!
 //! ```text
 //! element = link (2 bytes LE) | key length | value length | key | value
 //! length  = 1 byte below 128, else 2: 0x80 | high 6 bits, low 8 bits
 //! ```
 //!
-//! A link is an arena offset plus one, 0 = end of the chain. A key length byte of [`LARGE`] means that the
-//! element lives in [`Larges`] under the number in the two bytes that follow; higher first bytes are free
-//! for elements with more to say. Replaced and removed elements stay as garbage until it is worth a copy
-//! of the rest.
+//! A link is an arena offset plus one, 0 = end of the chain. A key length byte of [`LARGE`] means
+//! that the element lives in [`Larges`] under the number in the two bytes that follow; higher first
+//! bytes are free for elements with more to say. Replaced and removed elements stay as garbage
+//! until it is worth a copy of the rest.
 
 use super::larges::{Large, Larges};
 use crate::base::KeyHasher;
@@ -103,8 +104,8 @@ impl Segment {
         ((position * self.heads.len() as u64) >> BUCKET_BITS) as usize
     }
 
-    /// The first scan position of `bucket`, from the start of the segment; the segment's end for the
-    /// bucket after the last.
+    /// The first scan position of `bucket`, from the start of the segment; the segment's end for
+    /// the bucket after the last.
     pub fn bucket_start(&self, bucket: usize) -> u64 {
         let position = ((bucket as u64) << BUCKET_BITS).div_ceil(self.heads.len() as u64);
         position << (POSITION_BITS - BUCKET_BITS - self.depth)

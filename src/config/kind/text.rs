@@ -1,0 +1,125 @@
+//! Text: bytes, not characters, as paths and passwords are.
+
+use super::{Kind, Source, ValueError, single};
+use crate::config::tokens;
+
+/// Any text.
+#[derive(Clone, Copy, Debug)]
+pub struct Text;
+
+impl Kind<Vec<u8>> for Text {
+    fn read(&self, words: &[&[u8]], _: &Vec<u8>, _: Source) -> Result<Vec<u8>, ValueError> {
+        Ok(single(words)?.to_vec())
+    }
+
+    fn show(&self, value: &Vec<u8>) -> Vec<u8> {
+        value.clone()
+    }
+
+    fn lines(&self, value: &Vec<u8>) -> Vec<Vec<u8>> {
+        vec![tokens::quote(value)]
+    }
+
+    fn describe(&self) -> String {
+        "text".to_owned()
+    }
+}
+
+/// Text that may be absent; the empty text means absent.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionalText;
+
+impl Kind<Option<Vec<u8>>> for OptionalText {
+    fn read(
+        &self,
+        words: &[&[u8]],
+        _: &Option<Vec<u8>>,
+        _: Source,
+    ) -> Result<Option<Vec<u8>>, ValueError> {
+        let word = single(words)?;
+        Ok((!word.is_empty()).then(|| word.to_vec()))
+    }
+
+    fn show(&self, value: &Option<Vec<u8>>) -> Vec<u8> {
+        value.clone().unwrap_or_default()
+    }
+
+    fn lines(&self, value: &Option<Vec<u8>>) -> Vec<Vec<u8>> {
+        value.iter().map(|text| tokens::quote(text)).collect()
+    }
+
+    fn describe(&self) -> String {
+        "text, or `\"\"` for none".to_owned()
+    }
+}
+
+/// The name of a file in `dir`: no path. The fields are the refusals.
+#[derive(Clone, Copy, Debug)]
+pub struct FileName {
+    pub if_path: &'static str,
+    pub if_empty: Option<&'static str>,
+}
+
+impl Kind<Vec<u8>> for FileName {
+    fn read(&self, words: &[&[u8]], _: &Vec<u8>, _: Source) -> Result<Vec<u8>, ValueError> {
+        let word = single(words)?;
+        if let (true, Some(refusal)) = (word.is_empty(), self.if_empty) {
+            return Err(ValueError::Refused(refusal));
+        }
+        if word.contains(&b'/') {
+            return Err(ValueError::Refused(self.if_path));
+        }
+        Ok(word.to_vec())
+    }
+
+    fn show(&self, value: &Vec<u8>) -> Vec<u8> {
+        value.clone()
+    }
+
+    fn lines(&self, value: &Vec<u8>) -> Vec<Vec<u8>> {
+        Text.lines(value)
+    }
+
+    fn describe(&self) -> String {
+        "a file name without a path".to_owned()
+    }
+}
+
+/// A host name, or none when empty.
+#[derive(Clone, Copy, Debug)]
+pub struct HostName;
+
+/// The longest host name. It is a field of fixed size in the cluster bus's messages.
+const HOST_NAME_MAX: usize = 255;
+
+impl Kind<Option<Vec<u8>>> for HostName {
+    fn read(
+        &self,
+        words: &[&[u8]],
+        current: &Option<Vec<u8>>,
+        source: Source,
+    ) -> Result<Option<Vec<u8>>, ValueError> {
+        let name = single(words)?;
+        if name.len() > HOST_NAME_MAX {
+            return Err(ValueError::Refused("Hostnames must be less than 256 characters"));
+        }
+        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+        if !name.iter().all(allowed) {
+            let refusal = "Hostnames may only contain alphanumeric characters, hyphens or dots";
+            return Err(ValueError::Refused(refusal));
+        }
+        OptionalText.read(words, current, source)
+    }
+
+    fn show(&self, value: &Option<Vec<u8>>) -> Vec<u8> {
+        OptionalText.show(value)
+    }
+
+    fn lines(&self, value: &Option<Vec<u8>>) -> Vec<Vec<u8>> {
+        OptionalText.lines(value)
+    }
+
+    fn describe(&self) -> String {
+        "letters, digits, `-` and `.`, or `\"\"` for none".to_owned()
+    }
+}
