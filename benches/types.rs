@@ -1,7 +1,7 @@
 //! Bytes per element and nanoseconds per operation of the value types.
 //!
-//! `cargo bench --bench types [name]`. The allocator is the server's, so that the process' own growth
-//! can stand beside what the types say of themselves.
+//! `cargo bench --bench types [name]`. The allocator is the server's, so that the process' own
+//! growth can stand beside what the types say of themselves.
 
 use std::hint::black_box;
 use std::time::Instant;

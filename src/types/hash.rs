@@ -10,6 +10,7 @@ use super::compact::{PackOr, Shape, ShapeMut};
 use super::memory::allocated;
 use super::packed::listpack::{self, Listpack};
 use super::packed::{Form, Malformed, Pack, admission};
+use super::sample::Selection;
 use super::table::{self, Table};
 use super::{Collection, Kind, Limits, Needle, ValueRef};
 use crate::base::Rng;
@@ -186,25 +187,15 @@ impl Hash {
         rng: &mut Rng,
         mut emit: impl FnMut(ValueRef<'_>, ValueRef<'_>),
     ) {
-        let (mut wanted, mut left) = (count.min(self.len()), self.len());
-        if let Shape::Big(table) = self.0.shape()
-            && wanted.saturating_mul(4) < left
-        {
-            let mut seen = BTreeSet::new();
-            while seen.len() < wanted {
-                let (field, value) = table.random(rng).expect("more fields than wanted");
-                if seen.insert(field) {
-                    emit(ValueRef::Bytes(field), ValueRef::Bytes(value));
-                }
+        match self.0.shape() {
+            Shape::Pack(_) => {
+                let mut selection = Selection::new(count, self.len());
+                let chosen = self.iter().filter(|_| selection.take(rng));
+                chosen.for_each(|(field, value)| emit(field, value));
             }
-            return;
-        }
-        for (field, value) in self.iter() {
-            if rng.index(left) < wanted {
-                emit(field, value);
-                wanted -= 1;
-            }
-            left -= 1;
+            Shape::Big(table) => table.sample(count, rng, |field, value| {
+                emit(ValueRef::Bytes(field), ValueRef::Bytes(value));
+            }),
         }
     }
 

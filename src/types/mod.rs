@@ -9,11 +9,14 @@ pub mod hash;
 pub mod limits;
 pub mod memory;
 pub mod packed;
+pub mod sample;
+pub mod set;
 pub mod table;
 pub mod value;
 
 pub use hash::Hash;
 pub use limits::{Limits, PackLimits};
+pub use set::Set;
 pub use value::{Needle, ValueRef};
 
 /// What kind of value a key holds.

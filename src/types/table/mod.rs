@@ -16,8 +16,11 @@
 mod larges;
 mod segment;
 
+use std::collections::BTreeSet;
+
 use crate::base::{KeyHasher, Rng};
 use crate::types::memory::allocated;
+use crate::types::sample::Selection;
 use segment::{MERGE_COUNT, POSITION_BITS, Put, Segment};
 
 /// A big hash's fields with their values, or a big set's members.
@@ -235,6 +238,24 @@ impl Table {
                 }
             }
         }
+    }
+
+    /// Emits `count` distinct elements by chance, or all if there are no more.
+    pub fn sample(&self, count: usize, rng: &mut Rng, mut emit: impl FnMut(&[u8], &[u8])) {
+        /// From this share on, walking the table is cheaper than drawing until enough differ.
+        const WALK_SHARE: usize = 4;
+        if count.saturating_mul(WALK_SHARE) < self.len {
+            let mut seen = BTreeSet::new();
+            while seen.len() < count {
+                let (key, value) = self.random(rng).expect("more elements than wanted");
+                if seen.insert(key) {
+                    emit(key, value);
+                }
+            }
+            return;
+        }
+        let mut selection = Selection::new(count, self.len);
+        self.iter().filter(|_| selection.take(rng)).for_each(|(key, value)| emit(key, value));
     }
 
     /// All elements, in hash order.
