@@ -6,6 +6,7 @@
 pub mod base;
 pub mod cluster;
 pub mod config;
+pub mod keyspace;
 pub mod persist;
 pub mod resp;
 pub mod spec;

@@ -56,7 +56,7 @@ impl Kind {
 }
 
 /// What every collection type offers to the keyspace, which stores it as one machine word.
-pub trait Collection: Send + 'static {
+pub trait Collection: Clone + Send + 'static {
     const KIND: Kind;
 
     /// Number of elements; pairs count once.

@@ -1,0 +1,375 @@
+//! What commands see of the keyspace: [`Held`], the locked slots of a batch.
+//!
+//! Locks are taken here and nowhere else for more than one slot, in ascending order of [`Place`]; the
+//! keys of a batch carry the index of their slot's guard. In whole mode, under the exclusive gate,
+//! slots are locked when first named and kept.
+//!
+//! A lookup never shows an expired key. On a primary it deletes it, too, and notes its name in
+//! [`Held::expired`] for whoever propagates deletions. What is too large to be freed while slots
+//! are locked goes to [`Held::garbage`].
+//!
+//! Methods take `&mut self` if they may delete or leave a trace in the access history; `peek` and `view` do
+//! neither, so that several collections can be looked at side by side.
+
+mod hold;
+mod strings;
+
+use std::ops::{Deref, DerefMut};
+
+pub use hold::{Held, Key};
+
+use super::entry::{Entry, EntryMut, EntryRef};
+use super::keyspace::Place;
+use super::string::StrRef;
+use super::table::{Spot, Table};
+use crate::base::Millis;
+use crate::spec::CmdError;
+use crate::types::{Collection, Kind};
+
+/// A collection with more elements is freed by the garbage's owner instead of in place.
+const LIGHT_ELEMENTS_MAX: usize = 64;
+
+/// The key holds another kind of value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongType;
+
+impl From<WrongType> for CmdError {
+    fn from(_: WrongType) -> CmdError {
+        CmdError::WrongType
+    }
+}
+
+/// What lookups do with an expired key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Expiry {
+    /// A primary deletes it.
+    #[default]
+    Delete,
+    /// A replica answers as if it were gone; its primary will say so.
+    Hide,
+    /// What a primary sends its replica is about the key as it is; loading a dump, too.
+    Show,
+}
+
+/// A key that a lookup found expired and deleted.
+#[derive(Debug)]
+pub struct Expired {
+    pub place: Place,
+    pub key: Box<[u8]>,
+}
+
+/// Something large that was removed: to be dropped where nobody waits.
+pub enum Garbage {
+    Entry(Entry),
+    Table(Table),
+}
+
+/// What happened during a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub hits: u64,
+    pub misses: u64,
+    /// Keys deleted because they had expired.
+    pub expired: u64,
+}
+
+/// What becomes of a key's expiry when its value is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    Keep,
+    Forever,
+    Until(Millis),
+}
+
+/// A collection that is being changed. When it goes, the slot's byte count is settled.
+pub struct CollectionMut<'a, T: Collection> {
+    value: &'a mut T,
+    bytes: &'a mut u64,
+    before: usize,
+}
+
+impl<T: Collection> Deref for CollectionMut<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        self.value
+    }
+}
+
+impl<T: Collection> DerefMut for CollectionMut<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        self.value
+    }
+}
+
+impl<T: Collection> Drop for CollectionMut<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        *self.bytes = *self.bytes - self.before as u64 + self.value.heap_bytes() as u64;
+    }
+}
+
+impl Held<'_> {
+    /// Finds a key that is not expired.
+    #[inline]
+    fn live(&mut self, key: &Key<'_>) -> Option<Spot> {
+        let store = self.store(key);
+        let spot = store.locate(key.hash, key.bytes)?;
+        if let Some(at) = store.at(key.hash, spot).expiry()
+            && self.is_past(at)
+        {
+            self.expire(key, spot);
+            return None;
+        }
+        Some(spot)
+    }
+
+    #[inline]
+    fn is_past(&self, at: Millis) -> bool {
+        at <= self.now && self.expiry != Expiry::Show
+    }
+
+    #[cold]
+    fn expire(&mut self, key: &Key<'_>, spot: Spot) {
+        if self.expiry == Expiry::Delete {
+            self.discard(key, spot);
+            self.counters.expired += 1;
+            self.expired.push(Expired { place: self.place(key), key: key.bytes.into() });
+        }
+    }
+
+    /// Takes an entry out and frees it, now or later.
+    fn discard(&mut self, key: &Key<'_>, spot: Spot) {
+        let entry = self.take_at(key, spot);
+        self.bin(entry);
+    }
+
+    fn take_at(&mut self, key: &Key<'_>, spot: Spot) -> Entry {
+        let hasher = self.keyspace.hasher();
+        self.store_mut(key).remove_at(key.hash, spot, hasher)
+    }
+
+    fn bin(&mut self, entry: Entry) {
+        let view = entry.view();
+        let heavy = match view.string() {
+            Some(text) => matches!(text, StrRef::Big(_)),
+            None => view.elements() > LIGHT_ELEMENTS_MAX,
+        };
+        if heavy {
+            self.garbage.push(Garbage::Entry(entry));
+        }
+    }
+
+    /// The entry, its use recorded.
+    #[inline]
+    fn used(&mut self, key: &Key<'_>, spot: Spot) -> EntryMut<'_> {
+        let (clock, random) = (self.clock, key.hash ^ self.draw());
+        let mut entry = self.store_mut(key).touch(key.hash, spot);
+        let lru = entry.view().lru();
+        entry.set_lru(clock.used(lru, random));
+        entry
+    }
+
+    /// Looks a key up to read it: counts a hit or a miss and records the use.
+    #[inline]
+    pub fn read(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let Some(spot) = self.live(key) else {
+            self.counters.misses += 1;
+            return None;
+        };
+        self.counters.hits += 1;
+        Some(self.used(key, spot).into_view())
+    }
+
+    /// Looks a key up and leaves no trace; an expired one is not shown, but stays.
+    #[inline]
+    #[must_use]
+    pub fn peek(&self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let entry = self.store(key).find(key.hash, key.bytes)?;
+        let past = entry.expiry().is_some_and(|at| self.is_past(at));
+        (!past).then_some(entry)
+    }
+
+    /// Looks a key up to change it; records the use. Changes that affect size or expiry must go
+    /// through the other methods, which settle the slot's figures.
+    #[inline]
+    pub fn write(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let spot = self.live(key)?;
+        Some(self.used(key, spot).into_view())
+    }
+
+    #[inline]
+    pub fn exists(&mut self, key: &Key<'_>) -> bool {
+        self.live(key).is_some()
+    }
+
+    pub fn kind(&mut self, key: &Key<'_>) -> Option<Kind> {
+        let spot = self.live(key)?;
+        Some(self.store(key).at(key.hash, spot).kind())
+    }
+
+    /// As [`Held::read`], for collections of one type.
+    ///
+    /// # Errors
+    /// If the key holds another kind.
+    #[inline]
+    pub fn get<T: Collection>(&mut self, key: &Key<'_>) -> Result<Option<&T>, WrongType> {
+        match self.read(key) {
+            None => Ok(None),
+            Some(entry) => entry.get::<T>().map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// As [`Held::peek`], for collections of one type: several may be looked at side by side.
+    ///
+    /// # Errors
+    /// If the key holds another kind.
+    #[inline]
+    pub fn view<T: Collection>(&self, key: &Key<'_>) -> Result<Option<&T>, WrongType> {
+        match self.peek(key) {
+            None => Ok(None),
+            Some(entry) => entry.get::<T>().map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// The collection, to be changed.
+    ///
+    /// # Errors
+    /// If the key holds another kind.
+    #[inline]
+    pub fn get_mut<T: Collection>(
+        &mut self,
+        key: &Key<'_>,
+    ) -> Result<Option<CollectionMut<'_, T>>, WrongType> {
+        let Some(spot) = self.live(key) else { return Ok(None) };
+        self.collection_at(key, spot).map(Some)
+    }
+
+    /// The collection, to be changed; a new one if there is no such key. Whoever leaves it empty
+    /// calls [`Held::remove_if_empty`].
+    ///
+    /// # Errors
+    /// If the key holds another kind.
+    #[inline]
+    pub fn get_or_create<T: Collection + Default>(
+        &mut self,
+        key: &Key<'_>,
+    ) -> Result<CollectionMut<'_, T>, WrongType> {
+        let spot = match self.live(key) {
+            Some(spot) => spot,
+            None => {
+                let entry = Entry::collection(key.bytes, T::default(), None, self.clock.fresh());
+                self.insert(key, entry)
+            }
+        };
+        self.collection_at(key, spot)
+    }
+
+    fn insert(&mut self, key: &Key<'_>, entry: Entry) -> Spot {
+        let hasher = self.keyspace.hasher();
+        let store = self.store_mut(key);
+        store.insert(key.hash, entry, hasher);
+        store.locate(key.hash, key.bytes).expect("it was just inserted")
+    }
+
+    #[inline]
+    fn collection_at<T: Collection>(
+        &mut self,
+        key: &Key<'_>,
+        spot: Spot,
+    ) -> Result<CollectionMut<'_, T>, WrongType> {
+        let (clock, random) = (self.clock, key.hash ^ self.draw());
+        let (mut entry, bytes) = self.store_mut(key).touch_counted(key.hash, spot);
+        let lru = entry.view().lru();
+        entry.set_lru(clock.used(lru, random));
+        let value = entry.get_mut::<T>().ok_or(WrongType)?;
+        let before = value.heap_bytes();
+        Ok(CollectionMut { value, bytes, before })
+    }
+
+    /// Deletes a key; whether it was there.
+    pub fn remove(&mut self, key: &Key<'_>) -> bool {
+        let Some(spot) = self.live(key) else { return false };
+        self.discard(key, spot);
+        true
+    }
+
+    /// Deletes a key and leaves all freeing to the garbage's owner (UNLINK); whether it was there.
+    pub fn unlink(&mut self, key: &Key<'_>) -> bool {
+        let Some(entry) = self.take(key) else { return false };
+        if entry.view().heap_bytes() > 0 {
+            self.garbage.push(Garbage::Entry(entry));
+        }
+        true
+    }
+
+    /// Deletes a collection without elements; whether there was one.
+    pub fn remove_if_empty(&mut self, key: &Key<'_>) -> bool {
+        let Some(spot) = self.live(key) else { return false };
+        let entry = self.store(key).at(key.hash, spot);
+        let empty = entry.kind() != Kind::String && entry.elements() == 0;
+        if empty {
+            self.discard(key, spot);
+        }
+        empty
+    }
+
+    /// Takes an entry out, to be put elsewhere.
+    pub fn take(&mut self, key: &Key<'_>) -> Option<Entry> {
+        let spot = self.live(key)?;
+        Some(self.take_at(key, spot))
+    }
+
+    /// Stores an entry under a key, in place of what was there. O(key + inline value).
+    pub fn put(&mut self, key: &Key<'_>, entry: Entry) {
+        let store = self.store(key);
+        if let Some(spot) = store.locate(key.hash, key.bytes) {
+            self.discard(key, spot);
+        }
+        let entry = if entry.view().key() == key.bytes { entry } else { entry.with_key(key.bytes) };
+        self.insert(key, entry);
+    }
+
+    /// Stores a collection under a key, in place of whatever was there and without an expiry; an empty
+    /// one only removes the key. What SUNIONSTORE and its kin do.
+    pub fn put_collection<T: Collection>(&mut self, key: &Key<'_>, value: T) {
+        if value.is_empty() {
+            self.remove(key);
+            return;
+        }
+        let entry = Entry::collection(key.bytes, value, None, self.clock.fresh());
+        self.put(key, entry);
+    }
+
+    /// A copy of what is stored under `from`, to be put under another key. Collections are copied
+    /// deeply, big strings shared.
+    #[must_use]
+    pub fn copy_entry(&self, from: &Key<'_>, to: &Key<'_>) -> Option<Entry> {
+        Some(self.peek(from)?.duplicate(to.bytes))
+    }
+
+    /// Sets or takes away a key's expiry; whether the key is there.
+    pub fn set_expiry(&mut self, key: &Key<'_>, expiry: Option<Millis>) -> bool {
+        let Some(spot) = self.live(key) else { return false };
+        self.store_mut(key).edit(key.hash, spot, |mut entry| entry.set_expiry(expiry));
+        true
+    }
+
+    /// Until when a key lives: `None` if there is no such key, `Some(None)` if it does not expire.
+    #[must_use]
+    pub fn expiry(&self, key: &Key<'_>) -> Option<Option<Millis>> {
+        Some(self.peek(key)?.expiry())
+    }
+
+    /// Sets a key's access history (RESTORE, RDB).
+    pub fn set_history(&mut self, key: &Key<'_>, lru: u32) {
+        if let Some(spot) = self.live(key) {
+            self.store_mut(key).touch(key.hash, spot).set_lru(lru);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,245 @@
+//! Taking the locks of a batch, prefetching what it will touch, and letting go.
+
+use std::collections::BTreeMap;
+
+use parking_lot::MutexGuard;
+use smallvec::SmallVec;
+
+use super::{Counters, Expired, Expiry, Garbage};
+use crate::base::{Millis, Slot};
+use crate::keyspace::history::Clock;
+use crate::keyspace::keyspace::{Keyspace, Place};
+use crate::keyspace::slot_store::SlotStore;
+
+/// The index of a key that has not been given a guard.
+const UNBOUND: u32 = u32::MAX;
+
+/// A key of a request: hashed once, and bound to its slot's guard.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a> {
+    pub bytes: &'a [u8],
+    pub hash: u64,
+    pub slot: Slot,
+    lock: u32,
+}
+
+impl<'a> Key<'a> {
+    /// `hash` is [`Keyspace::hash`] of `bytes`, `slot` its [`Slot::of`].
+    #[inline]
+    #[must_use]
+    pub fn new(bytes: &'a [u8], hash: u64, slot: Slot) -> Key<'a> {
+        Key { bytes, hash, slot, lock: UNBOUND }
+    }
+}
+
+/// A locked slot, and its counts when it was locked.
+struct Hold<'k> {
+    place: Place,
+    keys: u32,
+    expires: u32,
+    store: MutexGuard<'k, SlotStore>,
+}
+
+/// See [`super`].
+pub struct Held<'k> {
+    pub(super) keyspace: &'k Keyspace,
+    db: u8,
+    holds: SmallVec<[Hold<'k>; 32]>,
+    /// In whole mode: which hold a place has.
+    index: Option<BTreeMap<Place, u32>>,
+    pub now: Millis,
+    pub clock: Clock,
+    pub expiry: Expiry,
+    draws: u64,
+    pub counters: Counters,
+    /// Keys that lookups found expired and deleted, in order.
+    pub expired: Vec<Expired>,
+    pub garbage: Vec<Garbage>,
+}
+
+impl<'k> Held<'k> {
+    fn new(keyspace: &'k Keyspace, db: u8, now: Millis) -> Held<'k> {
+        Held {
+            keyspace,
+            db,
+            holds: SmallVec::new(),
+            index: None,
+            now,
+            clock: Clock::new(now, keyspace.recording()),
+            expiry: keyspace.expiry(),
+            draws: now.0,
+            counters: Counters::default(),
+            expired: Vec::new(),
+            garbage: Vec::new(),
+        }
+    }
+
+    /// Locks the slots of the keys, in ascending order, and starts to fetch what lookups will touch.
+    pub fn lock(keyspace: &'k Keyspace, db: u8, keys: &mut [Key<'_>], now: Millis) -> Held<'k> {
+        let mut held = Held::new(keyspace, db, now);
+        if let [key] = keys {
+            key.lock = 0;
+            held.take_lock(Place { db, slot: key.slot });
+            return held;
+        }
+        for key in keys.iter() {
+            keyspace.prefetch_slot(Place { db, slot: key.slot });
+        }
+        let mut order: SmallVec<[(Slot, u32); 32]> =
+            keys.iter().zip(0..).map(|(key, number)| (key.slot, number)).collect();
+        order.sort_unstable();
+        let mut latest = None;
+        for (slot, number) in order {
+            if latest != Some(slot) {
+                held.take_lock(Place { db, slot });
+                latest = Some(slot);
+            }
+            keys[number as usize].lock = held.holds.len() as u32 - 1;
+        }
+        for key in keys.iter() {
+            held.store(key).table().prefetch_bucket(key.hash);
+        }
+        for key in keys.iter() {
+            held.store(key).table().prefetch_entry(key.hash);
+        }
+        held
+    }
+
+    /// Access to every slot, for a thread that holds the exclusive gate.
+    pub fn whole(keyspace: &'k Keyspace, db: u8, keys: &mut [Key<'_>], now: Millis) -> Held<'k> {
+        let mut held = Held::new(keyspace, db, now);
+        held.index = Some(BTreeMap::new());
+        for key in keys {
+            held.bind(db, key);
+        }
+        held
+    }
+
+    /// The database that the batch works on.
+    #[must_use]
+    pub fn db(&self) -> u8 {
+        self.db
+    }
+
+    #[must_use]
+    pub fn keyspace(&self) -> &'k Keyspace {
+        self.keyspace
+    }
+
+    /// Whether every slot may be named (the exclusive gate is held).
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.index.is_some()
+    }
+
+    /// A key by its name, in the batch's database.
+    ///
+    /// # Panics
+    /// If its slot is not locked and may not be now.
+    pub fn key<'a>(&mut self, bytes: &'a [u8]) -> Key<'a> {
+        self.key_in(self.db, bytes)
+    }
+
+    /// A key of any database; another one than the batch's needs whole mode.
+    ///
+    /// # Panics
+    /// If its slot is not locked and may not be now.
+    pub fn key_in<'a>(&mut self, db: u8, bytes: &'a [u8]) -> Key<'a> {
+        let mut key = Key::new(bytes, self.keyspace.hash(bytes), Slot::of(bytes));
+        self.bind(db, &mut key);
+        key
+    }
+
+    /// Gives a key its guard.
+    ///
+    /// # Panics
+    /// If its slot is not locked and may not be now.
+    pub fn bind(&mut self, db: u8, key: &mut Key<'_>) {
+        let place = Place { db, slot: key.slot };
+        key.lock = match &self.index {
+            Some(index) => match index.get(&place) {
+                Some(&lock) => lock,
+                None => self.take_lock(place),
+            },
+            None => self.lock_of(place).expect("a batch only touches slots it has locked"),
+        };
+    }
+
+    /// Whether a key's slot is locked: commands whose keys depend on data ask before they bind.
+    #[must_use]
+    pub fn may_touch(&self, db: u8, bytes: &[u8]) -> bool {
+        self.is_whole() || self.lock_of(Place { db, slot: Slot::of(bytes) }).is_some()
+    }
+
+    fn lock_of(&self, place: Place) -> Option<u32> {
+        let found = self.holds.binary_search_by_key(&place, |hold| hold.place);
+        found.ok().map(|lock| lock as u32)
+    }
+
+    fn take_lock(&mut self, place: Place) -> u32 {
+        let store = self.keyspace.slot(place).lock();
+        let lock = self.holds.len() as u32;
+        let (keys, expires) = (store.len() as u32, store.expires() as u32);
+        self.holds.push(Hold { place, keys, expires, store });
+        if let Some(index) = &mut self.index {
+            index.insert(place, lock);
+        }
+        lock
+    }
+
+    #[inline]
+    pub(super) fn store(&self, key: &Key<'_>) -> &SlotStore {
+        &self.holds[key.lock as usize].store
+    }
+
+    #[inline]
+    pub(super) fn store_mut(&mut self, key: &Key<'_>) -> &mut SlotStore {
+        &mut self.holds[key.lock as usize].store
+    }
+
+    /// The slot of a key, for figures and ownership.
+    #[inline]
+    #[must_use]
+    pub fn slot(&self, key: &Key<'_>) -> &SlotStore {
+        self.store(key)
+    }
+
+    pub(super) fn place(&self, key: &Key<'_>) -> Place {
+        self.holds[key.lock as usize].place
+    }
+
+    /// A number that differs from call to call: enough chance for a frequency counter.
+    #[inline]
+    pub(super) fn draw(&mut self) -> u64 {
+        self.draws = self.draws.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        self.draws >> 16
+    }
+
+    /// Lets go of all slots, when the batch's effects are in the log.
+    pub fn release(mut self) -> Counters {
+        self.unlock();
+        self.counters
+    }
+
+    /// Adds what changed to the databases' counts, then unlocks.
+    fn unlock(&mut self) {
+        let (mut db, mut keys, mut expires) = (self.db, 0, 0);
+        for hold in self.holds.drain(..) {
+            if hold.place.db != db {
+                self.keyspace.count(db, hold.place.slot, keys, expires);
+                (db, keys, expires) = (hold.place.db, 0, 0);
+            }
+            keys += hold.store.len() as i64 - i64::from(hold.keys);
+            expires += hold.store.expires() as i64 - i64::from(hold.expires);
+        }
+        self.keyspace.count(db, Slot::new(0).expect("slot 0"), keys, expires);
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if !self.holds.is_empty() {
+            self.unlock();
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Strings: set, replaced in place where the block allows it, and edited with amortised growth.
+
+use super::{Held, Key, Lifetime, WrongType};
+use crate::keyspace::entry::Entry;
+use crate::keyspace::string::{NewStr, StrRef};
+
+impl Held<'_> {
+    /// The string, as a read.
+    ///
+    /// # Errors
+    /// If the key holds another kind.
+    #[inline]
+    pub fn string(&mut self, key: &Key<'_>) -> Result<Option<StrRef<'_>>, WrongType> {
+        match self.read(key) {
+            None => Ok(None),
+            Some(entry) => entry.string().map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// As [`Held::string`] without a trace: several may be looked at side by side.
+    ///
+    /// # Errors
+    /// If the key holds another kind.
+    #[inline]
+    pub fn view_string(&self, key: &Key<'_>) -> Result<Option<StrRef<'_>>, WrongType> {
+        match self.peek(key) {
+            None => Ok(None),
+            Some(entry) => entry.string().map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// Stores a string in place of whatever was there. True if the key is new.
+    #[inline]
+    pub fn set_string(&mut self, key: &Key<'_>, value: NewStr<'_>, lifetime: Lifetime) -> bool {
+        let Some(spot) = self.live(key) else {
+            let expiry = match lifetime {
+                Lifetime::Until(at) => Some(at),
+                Lifetime::Keep | Lifetime::Forever => None,
+            };
+            let entry = Entry::string(key.bytes, value, expiry, self.clock.fresh());
+            // A hidden expired key may still stand there.
+            self.put(key, entry);
+            return true;
+        };
+        let clock = self.clock;
+        let replaced = self.store_mut(key).edit(key.hash, spot, |mut entry| {
+            let expiry = match lifetime {
+                Lifetime::Keep => entry.view().expiry(),
+                Lifetime::Forever => None,
+                Lifetime::Until(at) => Some(at),
+            };
+            let lru = clock.replaced(entry.view().lru());
+            entry.set_string(value, expiry, lru)
+        });
+        if let Some(old) = replaced {
+            self.bin(old);
+        }
+        false
+    }
+
+    /// Edits a string in place as bytes, at least `len_min` of them: it is extended with zeros, and
+    /// created if the key is missing. Amortised O(bytes added and edited).
+    ///
+    /// # Errors
+    /// If the key holds another kind.
+    pub fn edit_string<R>(
+        &mut self,
+        key: &Key<'_>,
+        len_min: usize,
+        edit: impl FnOnce(&mut [u8]) -> R,
+    ) -> Result<R, WrongType> {
+        if self.live(key).is_none() {
+            self.set_string(key, NewStr::Raw(b""), Lifetime::Forever);
+        }
+        let spot = self.live(key).ok_or(WrongType)?;
+        let clock = self.clock;
+        self.store_mut(key).edit(key.hash, spot, |mut entry| {
+            let lru = clock.replaced(entry.view().lru());
+            entry.set_lru(lru);
+            entry.string_mut(len_min).map(edit).ok_or(WrongType)
+        })
+    }
+
+    /// Appends to a string, or sets it as SET would; its length afterwards.
+    ///
+    /// # Errors
+    /// If the key holds another kind.
+    pub fn append(&mut self, key: &Key<'_>, tail: &[u8]) -> Result<usize, WrongType> {
+        let Some(spot) = self.live(key) else {
+            self.set_string(key, NewStr::Bytes(tail), Lifetime::Forever);
+            return Ok(tail.len());
+        };
+        let old = self.store(key).at(key.hash, spot).string().ok_or(WrongType)?.len();
+        let len = old + tail.len();
+        self.edit_string(key, len, |bytes| bytes[old..].copy_from_slice(tail))?;
+        Ok(len)
+    }
+
+    /// Overwrites a part of a string, padding with zeros in front of it; its length afterwards.
+    ///
+    /// # Errors
+    /// If the key holds another kind.
+    pub fn set_range(
+        &mut self,
+        key: &Key<'_>,
+        offset: usize,
+        part: &[u8],
+    ) -> Result<usize, WrongType> {
+        let end = offset + part.len();
+        self.edit_string(key, end, |bytes| {
+            bytes[offset..end].copy_from_slice(part);
+            bytes.len()
+        })
+    }
+}

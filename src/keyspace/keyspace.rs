@@ -1,0 +1,222 @@
+//! All databases of a process.
+//!
+//! Databases are allocated at first use. SWAPDB exchanges two indexes, which needs the exclusive gate, as
+//! does nothing else here: everything besides is done under the locks of the slots concerned.
+
+use std::fmt;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::access::Expiry;
+use super::database::Database;
+use super::gate::{Gate, Pass};
+use super::history::Recording;
+use super::slot_store::{Ownership, SlotStore};
+use super::table::Table;
+use crate::base::{KeyHasher, Slot};
+
+/// A slot of a database. Locks are taken in the order of places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub db: u8,
+    pub slot: Slot,
+}
+
+/// See the module's head.
+pub struct Keyspace {
+    databases: Box<[OnceLock<Box<Database>>]>,
+    /// Which of `databases` a number means.
+    order: Box<[AtomicU8]>,
+    hasher: KeyHasher,
+    gate: Gate,
+    expiry: AtomicU8,
+    /// A [`Recording`], packed.
+    recording: AtomicU64,
+}
+
+impl fmt::Debug for Keyspace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keyspace({} databases)", self.databases.len())
+    }
+}
+
+impl Keyspace {
+    /// `threads` is how many threads will touch slots; each has a number below it.
+    ///
+    /// # Panics
+    /// Unless there are 1 to 256 databases.
+    #[must_use]
+    pub fn new(databases: usize, hasher: KeyHasher, threads: usize) -> Keyspace {
+        assert!((1..=256).contains(&databases), "databases are numbered by a byte");
+        Keyspace {
+            databases: (0..databases).map(|_| OnceLock::new()).collect(),
+            order: (0..databases).map(|index| AtomicU8::new(index as u8)).collect(),
+            hasher,
+            gate: Gate::new(threads),
+            expiry: AtomicU8::new(Expiry::default() as u8),
+            recording: AtomicU64::new(0),
+        }
+    }
+
+    /// Number of databases.
+    #[must_use]
+    pub fn databases(&self) -> usize {
+        self.databases.len()
+    }
+
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    #[must_use]
+    pub fn hasher(&self) -> &KeyHasher {
+        &self.hasher
+    }
+
+    #[inline]
+    #[must_use]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash(key)
+    }
+
+    #[inline]
+    fn cell(&self, db: u8) -> &OnceLock<Box<Database>> {
+        &self.databases[usize::from(self.order[usize::from(db)].load(Ordering::Relaxed))]
+    }
+
+    #[inline]
+    pub(super) fn database(&self, db: u8) -> &Database {
+        self.cell(db).get_or_init(Box::default)
+    }
+
+    /// The slot with its lock. Changes to its number of keys have to be counted: prefer
+    /// [`Keyspace::with_slot`] or [`super::Held`].
+    ///
+    /// # Panics
+    /// If there is no such database.
+    #[inline]
+    #[must_use]
+    pub fn slot(&self, place: Place) -> &Mutex<SlotStore> {
+        self.database(place.db).slot(place.slot)
+    }
+
+    /// Locks one slot and works on it.
+    pub fn with_slot<R>(&self, place: Place, work: impl FnOnce(&mut SlotStore) -> R) -> R {
+        let mut store = self.slot(place).lock();
+        let before = (store.len() as i64, store.expires() as i64);
+        let result = work(&mut store);
+        let (keys, expires) = (store.len() as i64 - before.0, store.expires() as i64 - before.1);
+        drop(store);
+        self.count(place.db, place.slot, keys, expires);
+        result
+    }
+
+    /// Starts to fetch the line of a slot's lock and header.
+    #[inline]
+    pub fn prefetch_slot(&self, place: Place) {
+        super::entry::prefetch(self.slot(place));
+    }
+
+    /// (keys, keys with an expiry) of a database. O(1); exact when nobody is writing.
+    #[must_use]
+    pub fn counts(&self, db: u8) -> (usize, usize) {
+        self.cell(db).get().map_or((0, 0), |database| database.counts())
+    }
+
+    /// Whether a database was ever used: walks skip those that were not.
+    #[must_use]
+    pub fn is_allocated(&self, db: u8) -> bool {
+        self.cell(db).get().is_some()
+    }
+
+    /// Number of keys in a slot.
+    #[must_use]
+    pub fn slot_len(&self, place: Place) -> usize {
+        if self.is_allocated(place.db) { self.slot(place).lock().len() } else { 0 }
+    }
+
+    /// Empties a slot; the table is the caller's to free, elsewhere if it is large.
+    pub fn flush_slot(&self, place: Place) -> Table {
+        self.with_slot(place, SlotStore::take)
+    }
+
+    /// Empties a database and hands its tables to `sink`. Slot by slot: FLUSHDB takes the exclusive
+    /// gate around it so that nobody sees half of it.
+    pub fn flush(&self, db: u8, mut sink: impl FnMut(Table)) {
+        if !self.is_allocated(db) {
+            return;
+        }
+        for slot in Slot::all() {
+            let table = self.flush_slot(Place { db, slot });
+            if !table.is_empty() {
+                sink(table);
+            }
+        }
+    }
+
+    /// Exchanges two databases (SWAPDB).
+    ///
+    /// # Panics
+    /// If there is no such database.
+    pub fn swap(&self, one: u8, other: u8, _alone: &Pass<'_>) {
+        let (one, other) = (&self.order[usize::from(one)], &self.order[usize::from(other)]);
+        let index = one.swap(other.load(Ordering::Relaxed), Ordering::Relaxed);
+        other.store(index, Ordering::Relaxed);
+    }
+
+    /// Sets who serves a slot, for database 0, the only one there is in cluster mode.
+    pub fn set_ownership(&self, slot: Slot, ownership: Ownership) {
+        self.slot(Place { db: 0, slot }).lock().ownership = ownership;
+    }
+
+    pub(super) fn count(&self, db: u8, slot: Slot, keys: i64, expires: i64) {
+        if (keys, expires) != (0, 0) {
+            self.database(db).count(slot.index(), keys, expires);
+        }
+    }
+
+    /// What lookups do with expired keys, from the next batch on.
+    #[inline]
+    #[must_use]
+    pub fn expiry(&self) -> Expiry {
+        match self.expiry.load(Ordering::Relaxed) {
+            0 => Expiry::Delete,
+            1 => Expiry::Hide,
+            _ => Expiry::Show,
+        }
+    }
+
+    /// A node that becomes a replica hides expired keys, one that becomes a primary deletes them.
+    pub fn set_expiry(&self, expiry: Expiry) {
+        self.expiry.store(expiry as u8, Ordering::Relaxed);
+    }
+
+    /// What access histories record.
+    #[inline]
+    #[must_use]
+    pub fn recording(&self) -> Recording {
+        let packed = self.recording.load(Ordering::Relaxed);
+        if packed == 0 {
+            return Recording::LastUse;
+        }
+        Recording::Frequency {
+            log_factor: (packed >> 32) as u32 >> 1,
+            decay_minutes: packed as u32,
+        }
+    }
+
+    /// Follows `maxmemory-policy` and the `lfu-*` settings. Factors from 2^31 on count as 2^31 - 1.
+    pub fn set_recording(&self, recording: Recording) {
+        let packed = match recording {
+            Recording::LastUse => 0,
+            Recording::Frequency { log_factor, decay_minutes } => {
+                let factor = u64::from(log_factor.min(u32::MAX >> 1));
+                (factor << 1 | 1) << 32 | u64::from(decay_minutes)
+            }
+        };
+        self.recording.store(packed, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,28 @@
+//! L3: the keys: where they are, who may touch them, when they go.
+//!
+//! A database is 16384 slots, each a table behind its own lock. Commands see [`Held`]: the locked slots
+//! of their batch. It knows nothing of commands, clients, replication or clocks: time is an argument,
+//! and what has to be told to others (expired keys, garbage) is collected for the caller.
+
+pub mod access;
+mod database;
+pub mod entry;
+pub mod gate;
+pub mod history;
+#[expect(clippy::module_inception, reason = "the type the folder is named after")]
+pub mod keyspace;
+mod shape;
+pub mod slot_store;
+pub mod string;
+pub mod table;
+
+pub use access::{
+    CollectionMut, Counters, Expired, Expiry, Garbage, Held, Key, Lifetime, WrongType,
+};
+pub use entry::{Entry, EntryMut, EntryRef};
+pub use gate::{Gate, Pass};
+pub use history::{Clock, Recording};
+pub use keyspace::{Keyspace, Place};
+pub use slot_store::{Ownership, SlotStore};
+pub use string::{INLINE_MAX, NewStr, StrRef};
+pub use table::Table;
