@@ -20,6 +20,15 @@ unsafe impl<T: Send> Send for PackOr<T> {}
 // SAFETY: a shared reference gives out only &Pack or &T.
 unsafe impl<T: Sync> Sync for PackOr<T> {}
 
+impl<T: Clone> Clone for PackOr<T> {
+    fn clone(&self) -> PackOr<T> {
+        match self.shape() {
+            Shape::Pack(pack) => PackOr::pack(pack.clone()),
+            Shape::Big(big) => PackOr::big(Box::new(big.clone())),
+        }
+    }
+}
+
 pub enum Shape<'a, T> {
     Pack(&'a Pack),
     Big(&'a T),

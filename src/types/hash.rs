@@ -19,6 +19,7 @@ use crate::base::Rng;
 ///
 /// # Invariants (asserted by [`Hash::check`])
 /// - A packed hash's listpack has an even number of entries, and no field twice.
+#[derive(Clone)]
 pub struct Hash(PackOr<Table>);
 
 impl Default for Hash {

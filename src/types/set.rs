@@ -21,6 +21,7 @@ use crate::base::number::parse_i64;
 ///
 /// # Invariants (asserted by [`Set::check`])
 /// - No member is there twice.
+#[derive(Clone)]
 pub struct Set(PackOr<Table>);
 
 impl Default for Set {

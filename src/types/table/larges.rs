@@ -2,6 +2,7 @@
 
 use crate::types::memory::allocated;
 
+#[derive(Clone)]
 pub(super) struct Large {
     pub key: Box<[u8]>,
     pub value: Box<[u8]>,
@@ -14,7 +15,7 @@ impl Large {
 }
 
 /// A slab: an element is named by its place.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Larges {
     slots: Vec<Option<Large>>,
     free: Vec<u16>,

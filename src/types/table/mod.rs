@@ -35,6 +35,15 @@ pub struct Table {
     segment_bytes: usize,
 }
 
+impl Clone for Table {
+    /// A deep copy; its vectors have no spare room, so its heap is counted anew.
+    fn clone(&self) -> Table {
+        let segments = self.segments.clone();
+        let segment_bytes = segments.iter().flatten().map(|segment| segment.heap_bytes()).sum();
+        Table { hasher: self.hasher.clone(), segments, segment_bytes, ..*self }
+    }
+}
+
 impl Table {
     /// An empty table with room for about `count` keys of `bytes` bytes in all.
     #[must_use]

@@ -36,6 +36,7 @@ pub(super) const POSITION_BITS: u32 = 48;
 /// A bucket is found by so many bits after the segment's prefix, which leaves as many for prefixes.
 const BUCKET_BITS: u32 = 24;
 
+#[derive(Clone)]
 pub(super) struct Segment {
     /// Bits of hash that all keys share.
     depth: u32,
