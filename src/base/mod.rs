@@ -1,9 +1,12 @@
 //! L0: the vocabulary everything else is written in. Imports nothing of ours.
 
+mod big;
 pub mod epoch;
+pub mod float;
 pub mod glob;
 pub mod hash;
 pub mod id;
+pub mod longdouble;
 pub mod number;
 pub mod rng;
 pub mod slot;
@@ -12,6 +15,7 @@ pub mod time;
 pub use epoch::{ConfigEpoch, Epoch};
 pub use hash::KeyHasher;
 pub use id::{NodeId, ReplId};
+pub use longdouble::LongDouble;
 pub use rng::Rng;
 pub use slot::{Slot, SlotSet};
 pub use time::Millis;
