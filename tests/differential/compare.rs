@@ -1,0 +1,139 @@
+//! When two replies count as equal.
+
+use support::Value;
+
+use crate::script::Step;
+
+/// What the reference leaves open in the reply to one command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    Exact,
+    /// The order of the elements is open.
+    Unordered,
+    /// [`Rule::Unordered`], once the key's encoding is a table; packed ones have an order.
+    UnorderedTable,
+    /// The same for names and values in turn.
+    UnorderedTableOfPairs,
+    /// Numbers may differ by so much, since time passes between the two servers.
+    Near(i64),
+    /// The values are open, their kinds and number are not.
+    Shape,
+}
+
+pub fn rule(step: &Step) -> Rule {
+    let upper: Vec<String> =
+        step.words.iter().map(|word| String::from_utf8_lossy(word).to_ascii_uppercase()).collect();
+    let has = |option: &str| upper.iter().skip(1).any(|word| word == option);
+    match upper[0].as_str() {
+        "KEYS" | "SINTER" | "SUNION" | "SDIFF" => Rule::Unordered,
+        "SMEMBERS" | "HKEYS" | "HVALS" => Rule::UnorderedTable,
+        "HGETALL" => Rule::UnorderedTableOfPairs,
+        "SPOP" | "SRANDMEMBER" | "HRANDFIELD" | "ZRANDMEMBER" | "RANDOMKEY" => Rule::Shape,
+        "TTL" | "EXPIRETIME" => Rule::Near(2),
+        "PTTL" | "PEXPIRETIME" => Rule::Near(2000),
+        "OBJECT" if has("IDLETIME") => Rule::Near(2),
+        "SORT" | "SORT_RO" => Rule::Unordered,
+        "XPENDING" | "XAUTOCLAIM" | "XINFO" => Rule::Shape,
+        "GEORADIUS"
+        | "GEORADIUS_RO"
+        | "GEORADIUSBYMEMBER"
+        | "GEORADIUSBYMEMBER_RO"
+        | "GEOSEARCH"
+            if has("ANY") =>
+        {
+            Rule::Shape
+        }
+        "GEORADIUS"
+        | "GEORADIUS_RO"
+        | "GEORADIUSBYMEMBER"
+        | "GEORADIUSBYMEMBER_RO"
+        | "GEOSEARCH"
+            if !has("ASC") && !has("DESC") =>
+        {
+            Rule::Unordered
+        }
+        _ => Rule::Exact,
+    }
+}
+
+/// `packed`: the key's elements are in a packed encoding on both servers.
+pub fn equal(rule: Rule, a: &Value, b: &Value, packed: impl FnOnce() -> bool) -> bool {
+    if a == b {
+        return true;
+    }
+    match rule {
+        Rule::Exact => false,
+        Rule::Near(distance) => match (a, b) {
+            (Value::Int(a), Value::Int(b)) => {
+                *a >= 0 && *b >= 0 && a.abs_diff(*b) <= distance as u64
+            }
+            _ => false,
+        },
+        Rule::Shape => same_shape(a, b),
+        _ if std::mem::discriminant(a) != std::mem::discriminant(b) => false,
+        Rule::Unordered => sorted(a, 1) == sorted(b, 1),
+        Rule::UnorderedTable => sorted(a, 1) == sorted(b, 1) && !packed(),
+        Rule::UnorderedTableOfPairs => sorted(a, 2) == sorted(b, 2) && !packed(),
+    }
+}
+
+/// The elements of an aggregate, `size` at a time, in an order of their own.
+pub fn sorted(value: &Value, size: usize) -> Vec<Vec<Value>> {
+    let mut groups: Vec<Vec<Value>> = match value {
+        Value::Array(items) | Value::Set(items) => items.chunks(size).map(<[_]>::to_vec).collect(),
+        Value::Map(pairs) => pairs.iter().map(|(k, v)| vec![k.clone(), v.clone()]).collect(),
+        other => vec![vec![other.clone()]],
+    };
+    groups.sort();
+    groups
+}
+
+fn same_shape(a: &Value, b: &Value) -> bool {
+    let all = |a: &[Value], b: &[Value]| {
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_shape(a, b))
+    };
+    match (a, b) {
+        (Value::Array(a), Value::Array(b)) | (Value::Set(a), Value::Set(b)) => all(a, b),
+        (Value::Map(a), Value::Map(b)) => {
+            let values = |pairs: &[(Value, Value)]| -> Vec<Value> {
+                pairs.iter().map(|(_, value)| value.clone()).collect()
+            };
+            all(&values(a), &values(b))
+        }
+        (Value::Error(a), Value::Error(b)) => a == b,
+        _ => std::mem::discriminant(a) == std::mem::discriminant(b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn equal_for(command: &str, a: &str, b: &str) -> bool {
+        let words: Vec<&[u8]> = command.split(' ').map(str::as_bytes).collect();
+        let read = |text: &str| Value::read(&mut text.replace('|', "\r\n").as_bytes()).unwrap();
+        equal(rule(&Step::once(&words)), &read(a), &read(b), || true)
+    }
+
+    #[test]
+    fn differences_that_matter_are_seen() {
+        assert!(!equal_for("GET a", "$1|x|", "$1|y|"));
+        assert!(!equal_for("GET a", "$-1|", "_|"));
+        assert!(!equal_for("GET a", "-ERR a|", "-ERR b|"));
+        assert!(!equal_for("TTL a", ":-1|", ":-2|"));
+        assert!(!equal_for("TTL a", ":10|", ":13|"));
+        assert!(!equal_for("SUNION a", "*2|:1|:2|", "*2|:1|:1|"));
+        assert!(!equal_for("SUNION a", "*1|:1|", "~1|:1|"));
+        assert!(!equal_for("HGETALL a", "*4|:1|:2|:3|:4|", "*4|:3|:4|:1|:2|"));
+        assert!(!equal_for("HGETALL a", "*4|:1|:2|:3|:4|", "*4|:1|:4|:3|:2|"));
+        assert!(!equal_for("SRANDMEMBER a 2", "*2|:1|:2|", "*1|:1|"));
+        assert!(!equal_for("SRANDMEMBER a 2", "-ERR a|", "-ERR b|"));
+    }
+
+    #[test]
+    fn differences_that_are_open_are_not() {
+        assert!(equal_for("TTL a", ":10|", ":11|"));
+        assert!(equal_for("KEYS *", "*2|$1|a|$1|b|", "*2|$1|b|$1|a|"));
+        assert!(equal_for("SRANDMEMBER a", "$1|a|", "$1|b|"));
+    }
+}

@@ -1,0 +1,125 @@
+//! Generated scripts, run on redis-server and on redpoll: every reply and everything stored must be
+//! equal, and so must what both say about their commands.
+//!
+//! `REDPOLL_DIFF_SECONDS` sets how long the scripts run (default 8), `REDPOLL_DIFF_SEED` where the
+//! seeds start (default 1). The scripts' grammar is read from the reference's COMMAND DOCS and
+//! restricted to the commands that the server under test lists.
+
+mod compare;
+mod encodings;
+mod grammar;
+mod known;
+mod metadata;
+mod pair;
+mod script;
+mod words;
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::{Duration, Instant};
+
+use pair::{Mismatch, Pair};
+use script::{Generator, Step};
+use support::{Kind, TestServer, start_oracle};
+
+const DEFAULT_SECONDS: u64 = 8;
+/// Enough to work with; the rest would mostly repeat them.
+const FINDINGS_MAX: usize = 15;
+
+struct Finding {
+    seed: u64,
+    protocol: u8,
+    mismatch: Mismatch,
+    shortest: Vec<Step>,
+}
+
+#[test]
+fn generated_scripts_have_equal_replies() {
+    let Some(mut pair) = Pair::start() else { return };
+    let seconds = number_of("REDPOLL_DIFF_SECONDS").unwrap_or(DEFAULT_SECONDS);
+    let first = number_of("REDPOLL_DIFF_SEED").unwrap_or(1);
+    let (scripts, findings) = explore(&mut pair, first, Duration::from_secs(seconds));
+    println!("{scripts} scripts of {} steps", script::STEPS);
+    assert!(findings.is_empty(), "{}", report(&findings));
+}
+
+#[test]
+fn the_reference_agrees_with_itself() {
+    let (Some(reference), Some(subject)) = (start_oracle(&[]), start_oracle(&[])) else { return };
+    let known = known::Known { entries: Vec::new() };
+    let mut pair = Pair { reference, subject, known };
+    let (_, findings) = explore(&mut pair, 1, Duration::from_secs(3));
+    assert!(findings.is_empty(), "{}", report(&findings));
+}
+
+#[test]
+fn a_server_that_behaves_differently_is_noticed() {
+    // The same program, with one threshold and one policy changed.
+    let Some(reference) = start_oracle(&[]) else { return };
+    let changed = ["--hash-max-listpack-entries", "100"];
+    let subject = TestServer::start_kind(Kind::Redis, &changed);
+    let known = known::Known { entries: Vec::new() };
+    let mut pair = Pair { reference, subject, known };
+    let (_, findings) = explore(&mut pair, 1, Duration::from_secs(10));
+    let first = findings.first().expect("a finding");
+    assert!(first.shortest.len() <= 3, "{}", report(&findings));
+}
+
+#[test]
+fn known_differences_still_differ() {
+    let Some(mut pair) = Pair::start() else { return };
+    let entries = std::mem::take(&mut pair.known.entries);
+    for entry in &entries {
+        let words = |line: &String| -> Vec<Vec<u8>> {
+            line.split_whitespace().map(|word| word.as_bytes().to_vec()).collect()
+        };
+        let as_step = |line| Step { words: words(line), how: script::How::Once };
+        let steps: Vec<Step> = entry.shown_by.iter().map(as_step).collect();
+        let found = pair.run(&steps, 2);
+        let (what, because) = (&entry.differs, &entry.because);
+        assert!(found.is_err(), "differs no longer, take it out of known.txt: {what} ({because})");
+    }
+}
+
+/// Runs scripts of ascending seeds, RESP2 and RESP3 in turn, until the time is over.
+fn explore(pair: &mut Pair, first: u64, limit: Duration) -> (u64, Vec<Finding>) {
+    let grammars = grammar::all(&mut pair.reference.client());
+    let known: HashSet<String> = metadata::command_list(&mut pair.subject.client()).collect();
+    let generator = Generator::new(&grammars, |name| known.contains(name));
+    assert!(generator.command_count() > 0, "COMMAND LIST names no command that scripts can use");
+    let deadline = Instant::now() + limit;
+    let mut findings: BTreeMap<String, Finding> = BTreeMap::new();
+    let mut seed = first;
+    while (Instant::now() < deadline || seed == first) && findings.len() < FINDINGS_MAX {
+        let protocol = if seed.is_multiple_of(2) { 3 } else { 2 };
+        let steps = generator.script(seed);
+        if let Err(mismatch) = pair.run(&steps, protocol) {
+            let kind = mismatch.what.split(' ').next().unwrap_or_default().to_ascii_uppercase();
+            if !findings.contains_key(&kind) {
+                let shortest = pair.shorten(&steps, &mismatch, protocol);
+                findings.insert(kind, Finding { seed, protocol, mismatch, shortest });
+            }
+        }
+        seed += 1;
+    }
+    (seed - first, findings.into_values().collect())
+}
+
+fn number_of(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
+}
+
+fn report(findings: &[Finding]) -> String {
+    let mut out = format!("{} differences from the reference\n", findings.len());
+    for Finding { seed, protocol, mismatch, shortest } in findings {
+        let Mismatch { what, reference, subject, .. } = mismatch;
+        let cut = |text: &str| text.chars().take(300).collect::<String>();
+        out += &format!("\nREDPOLL_DIFF_SEED={seed} (RESP{protocol}): {}\n", cut(what));
+        out += &format!("  reference: {}\n  redpoll:   {}\n", cut(reference), cut(subject));
+        out += "  shortest script:\n";
+        for step in shortest.iter().take(20) {
+            out += &format!("    {}\n", cut(&step.show()));
+        }
+    }
+    out
+}

@@ -1,0 +1,205 @@
+//! Scripts: lists of commands made from a seed.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fastrand::Rng;
+
+use crate::grammar::Grammar;
+use crate::words;
+
+pub const STEPS: usize = 300;
+
+/// How a step is carried out and compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    Once,
+    /// A SCAN from cursor 0: repeated until the cursor is 0 again, all elements compared as a set.
+    WholeScan,
+    /// A PEXPIRE: then wait until the key is gone from both servers.
+    UntilExpired,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub words: Vec<Vec<u8>>,
+    pub how: How,
+}
+
+impl Step {
+    pub fn once(words: &[&[u8]]) -> Step {
+        Step { words: words.iter().map(|word| word.to_vec()).collect(), how: How::Once }
+    }
+
+    pub fn show(&self) -> String {
+        let show = |word: &Vec<u8>| match word.as_slice() {
+            b"" => "\"\"".to_string(),
+            word if word.contains(&b' ') => format!("\"{}\"", word.escape_ascii()),
+            word => word.escape_ascii().to_string(),
+        };
+        let line = self.words.iter().map(show).collect::<Vec<_>>().join(" ");
+        match self.how {
+            How::Once => line,
+            How::WholeScan => format!("{line}   (to the end)"),
+            How::UntilExpired => format!("{line}   (and wait)"),
+        }
+    }
+}
+
+/// Commands that cannot be compared, with the reason.
+const LEFT_OUT: &[&str] = &[
+    "migrate",
+    "wait", // need other servers
+    "dump",
+    "restore", // compared by the persistence tests
+    "object|help",
+    "pfdebug",
+    "pfselftest", // not for clients
+    "xinfo|help",
+    "xgroup|help", // long texts of the reference's own version
+];
+
+const GROUPS: &[(&str, u32)] = &[
+    ("string", 5),
+    ("hash", 5),
+    ("generic", 4),
+    ("bitmap", 3),
+    ("list", 3),
+    ("set", 3),
+    ("sorted-set", 3),
+    ("geo", 1),
+    ("hyperloglog", 1),
+    ("stream", 2),
+    ("transactions", 1),
+];
+
+/// Single commands of groups that are otherwise left out.
+const EXTRAS: &[&str] =
+    &["echo", "ping", "select", "dbsize", "flushdb", "flushall", "swapdb", "publish", "spublish"];
+
+/// Makes scripts from the grammars of the commands that both servers know.
+pub struct Generator {
+    /// By group, in the order of `GROUPS`; the last is `EXTRAS`.
+    groups: Vec<(Vec<Grammar>, u32)>,
+}
+
+impl Generator {
+    /// `is_known`: does the server under test have this command?
+    pub fn new(grammars: &[Grammar], is_known: impl Fn(&str) -> bool) -> Generator {
+        let usable = |grammar: &&Grammar| {
+            is_known(&grammar.name) && !LEFT_OUT.contains(&grammar.name.as_str())
+        };
+        let usable: Vec<&Grammar> = grammars.iter().filter(usable).collect();
+        let select = |keep: &dyn Fn(&Grammar) -> bool| -> Vec<Grammar> {
+            usable.iter().filter(|grammar| keep(grammar)).map(|&grammar| grammar.clone()).collect()
+        };
+        let mut groups: Vec<(Vec<Grammar>, u32)> = GROUPS
+            .iter()
+            .map(|(name, weight)| (select(&|grammar| grammar.group == *name), *weight))
+            .collect();
+        groups.push((select(&|grammar| EXTRAS.contains(&grammar.name.as_str())), 1));
+        groups.retain(|(grammars, _)| !grammars.is_empty());
+        Generator { groups }
+    }
+
+    /// How many commands scripts are made of.
+    pub fn command_count(&self) -> usize {
+        self.groups.iter().map(|(grammars, _)| grammars.len()).sum()
+    }
+
+    /// The script of a seed: always the same for the same commands.
+    pub fn script(&self, seed: u64) -> Vec<Step> {
+        let mut rng = Rng::with_seed(seed);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let mut steps = Vec::with_capacity(STEPS + 8);
+        while steps.len() < STEPS {
+            let serial = steps.len();
+            match rng.u32(..100) {
+                0..=2 => steps.push(big_value(&mut rng)),
+                3 if self.knows("pexpire") && self.knows("pttl") => {
+                    steps.push(Step::once(&[b"DISCARD"]));
+                    let key = words::key(&mut rng, "generic");
+                    let words = vec![b"PEXPIRE".to_vec(), key, b"1".to_vec()];
+                    steps.push(Step { words, how: How::UntilExpired });
+                }
+                _ => self.command(&mut rng, now, serial, &mut steps),
+            }
+        }
+        steps
+    }
+
+    fn knows(&self, name: &str) -> bool {
+        self.groups.iter().any(|(grammars, _)| grammars.iter().any(|known| known.name == name))
+    }
+
+    fn command(&self, rng: &mut Rng, now: u64, serial: usize, steps: &mut Vec<Step>) {
+        let total: u32 = self.groups.iter().map(|(_, weight)| weight).sum();
+        let mut ticket = rng.u32(..total);
+        let chosen = self.groups.iter().find(|(_, weight)| {
+            let wins = ticket < *weight;
+            ticket = ticket.saturating_sub(*weight);
+            wins
+        });
+        let (grammars, _) = chosen.expect("the ticket is below the total");
+        let grammar = &grammars[rng.usize(..grammars.len())];
+        let rare = matches!(grammar.name.as_str(), "flushall" | "flushdb" | "swapdb" | "select");
+        if rare && !words::chance(rng, 15) {
+            return;
+        }
+        let mut command = grammar.generate(rng, now, serial);
+        if words::chance(rng, 6) {
+            spoil(rng, grammar, &mut command);
+        }
+        let scans = grammar.name.ends_with("scan") && is_whole_scan(&command);
+        let how = if scans { How::WholeScan } else { How::Once };
+        let popped = (grammar.name == "spop").then(|| command.get(1).cloned()).flatten();
+        steps.push(Step { words: command, how });
+        if let Some(key) = popped {
+            // Which members left is up to the server: start over.
+            steps.push(Step { words: vec![b"DEL".to_vec(), key], how: How::Once });
+        }
+    }
+}
+
+fn is_whole_scan(command: &[Vec<u8>]) -> bool {
+    let at = if command[0].eq_ignore_ascii_case(b"scan") { 1 } else { 2 };
+    command.get(at).is_some_and(|cursor| cursor == b"0")
+}
+
+/// Breaks a command in one place: arity, syntax or type.
+fn spoil(rng: &mut Rng, grammar: &Grammar, command: &mut Vec<Vec<u8>>) {
+    let fixed = grammar.name.split('|').count();
+    let at = if command.len() > fixed { rng.usize(fixed..command.len()) } else { fixed };
+    match rng.u32(..4) {
+        _ if at == command.len() => command.push(words::odd(rng)),
+        0 => drop(command.remove(at)),
+        // A spoiled timeout may block for ever, a spoiled lifetime may end between two servers.
+        _ if grammar.blocking => {}
+        1 => command.push(words::odd(rng)),
+        2 => command.insert(at, words::odd(rng)),
+        _ => command[at] = words::odd(rng),
+    }
+}
+
+/// One command that takes a key over a threshold of its encoding.
+fn big_value(rng: &mut Rng) -> Step {
+    let count = words::pick(rng, &[127, 128, 129, 512, 513, 600]);
+    let each = |prefix: &str, pairs: bool| -> Vec<Vec<u8>> {
+        (0..count)
+            .flat_map(|n| {
+                let item = format!("{prefix}{n}").into_bytes();
+                if pairs { vec![n.to_string().into_bytes(), item] } else { vec![item] }
+            })
+            .collect()
+    };
+    let (name, group, items) = match rng.u32(..6) {
+        0 => ("HSET", "hash", each("v", true)),
+        1 => ("SADD", "set", each("", false)),
+        2 => ("SADD", "set", each("m", false)),
+        3 => ("RPUSH", "list", each("element-", false)),
+        4 => ("ZADD", "sorted-set", each("m", true)),
+        _ => ("APPEND", "string", vec![vec![b'x'; count]]),
+    };
+    let mut words = vec![name.into(), words::key(rng, group)];
+    words.extend(items);
+    Step { words, how: How::Once }
+}
