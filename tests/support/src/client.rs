@@ -102,13 +102,15 @@ impl Client {
         self.stream.get_ref().shutdown(std::net::Shutdown::Write)
     }
 
-    /// Is the connection closed by the server (within its read limit)?
-    pub fn is_closed(&mut self) -> bool {
-        let mut byte = [0];
-        match self.stream.read(&mut byte) {
-            Ok(0) => true,
-            Ok(_) => false,
-            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+    /// Reads what the server still sends; true if it then closes, false if it falls silent.
+    pub fn is_closed_after_draining(&mut self) -> bool {
+        let mut chunk = [0; 65_536];
+        loop {
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(error) => return error.kind() == io::ErrorKind::ConnectionReset,
+            }
         }
     }
 }

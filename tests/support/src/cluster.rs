@@ -94,6 +94,53 @@ impl TestCluster {
     }
 }
 
+/// One line of CLUSTER NODES.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeView {
+    pub id: String,
+    pub port: u16,
+    /// Without `myself`, so that two nodes' views can be compared.
+    pub flags: Vec<String>,
+    pub config_epoch: u64,
+    pub connected: bool,
+    pub slots: Vec<String>,
+}
+
+impl NodeView {
+    #[must_use]
+    pub fn has_flag(&self, flag: &str) -> bool {
+        self.flags.iter().any(|known| known == flag)
+    }
+}
+
+/// What CLUSTER NODES says on one node, by ascending port.
+///
+/// # Panics
+/// If a line is not as Redis writes it.
+#[must_use]
+#[track_caller]
+pub fn nodes_seen_by(node: &TestServer) -> Vec<NodeView> {
+    let text = node.client().run("CLUSTER NODES").text();
+    let mut views: Vec<NodeView> = text.lines().map(node_view).collect();
+    views.sort_by_key(|view| view.port);
+    views
+}
+
+#[track_caller]
+fn node_view(line: &str) -> NodeView {
+    let fields: Vec<&str> = line.split(' ').collect();
+    assert!(fields.len() >= 8, "too few fields: {line}");
+    let port = fields[1].split('@').next().and_then(|address| address.rsplit(':').next());
+    NodeView {
+        id: fields[0].into(),
+        port: port.and_then(|port| port.parse().ok()).expect("host:port@bus-port"),
+        flags: fields[2].split(',').filter(|flag| *flag != "myself").map(String::from).collect(),
+        config_epoch: fields[6].parse().expect("a config epoch"),
+        connected: fields[7] == "connected",
+        slots: fields[8..].iter().map(ToString::to_string).collect(),
+    }
+}
+
 /// First and last slot of the `index`-th of `count` nodes.
 fn slot_range(index: usize, count: usize) -> (usize, usize) {
     (index * SLOTS / count, (index + 1) * SLOTS / count - 1)

@@ -12,8 +12,8 @@ mod server;
 mod value;
 mod wait;
 
-pub use client::Client;
-pub use cluster::TestCluster;
+pub use client::{Client, encode};
+pub use cluster::{NodeView, TestCluster, nodes_seen_by};
 pub use process::{program_exists, redis_cli, run_to_end};
 pub use server::{Kind, TestServer, free_port, start_oracle};
 pub use value::Value;
