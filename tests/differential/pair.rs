@@ -171,7 +171,10 @@ impl Run<'_> {
     }
 
     fn wait_for_expiry(&mut self, key: &[u8]) {
-        let gone = |client: &mut Client| !matches!(client.try_call(&[b"PTTL", key]), Ok(Value::Int(left)) if left >= 0);
+        let gone = |client: &mut Client| {
+            let left = client.try_call(&[b"PTTL", key]);
+            !matches!(left, Ok(Value::Int(left)) if left >= 0)
+        };
         let (reference, subject) = (&mut self.reference, &mut self.subject);
         until(Duration::from_secs(5), || gone(reference) && gone(subject));
     }
