@@ -94,10 +94,10 @@ fn explore(pair: &mut Pair, first: u64, limit: Duration) -> (u64, Vec<Finding>) 
         let steps = generator.script(seed);
         if let Err(mismatch) = pair.run(&steps, protocol) {
             let kind = mismatch.what.split(' ').next().unwrap_or_default().to_ascii_uppercase();
-            if !findings.contains_key(&kind) {
+            findings.entry(kind).or_insert_with(|| {
                 let shortest = pair.shorten(&steps, &mismatch, protocol);
-                findings.insert(kind, Finding { seed, protocol, mismatch, shortest });
-            }
+                Finding { seed, protocol, mismatch, shortest }
+            });
         }
         seed += 1;
     }

@@ -101,7 +101,7 @@ fn closed(step: usize, what: &str, error: &io::Error) -> Mismatch {
 
 impl Run<'_> {
     fn both<A: AsRef<[u8]>>(&mut self, words: &[A]) -> io::Result<Replies> {
-        let reference = self.reference.try_call(words).expect("the reference answers");
+        let reference = self.reference.call(words);
         Ok((reference, self.subject.try_call(words)?))
     }
 
