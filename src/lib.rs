@@ -5,9 +5,11 @@
 
 pub mod base;
 pub mod cluster;
+pub mod commands;
 pub mod config;
 pub mod keyspace;
 pub mod persist;
 pub mod resp;
 pub mod spec;
+pub mod state;
 pub mod types;

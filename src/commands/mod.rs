@@ -6,15 +6,22 @@
 mod args;
 mod context;
 pub mod expiry;
+pub mod generic;
+pub mod hash;
+pub mod help;
 pub mod keys;
+mod limits;
+pub mod scan;
+pub mod server;
 pub mod table;
 
 pub use args::{Args, Once, Token};
 pub use context::{Ctx, Effects, Reply};
 pub use table::{Registered, Table};
 
-use crate::resp::RawRequest;
+use crate::resp::{Encoder, RawRequest};
 use crate::spec::{CmdError, CommandSpec};
+use crate::types::ValueRef;
 
 /// Runs a command; on an error whatever it had written to the reply is dropped.
 pub type Handler = fn(&mut Ctx<'_>, &mut Args<'_>) -> Result<Reply, CmdError>;
@@ -53,5 +60,14 @@ impl Command {
     pub const fn with_keys(mut self, find_keys: KeyFinder) -> Command {
         self.find_keys = Some(find_keys);
         self
+    }
+}
+
+/// Writes a stored field, member or value as a bulk string.
+#[inline]
+fn bulk_value(out: &mut Encoder, value: ValueRef<'_>) {
+    match value {
+        ValueRef::Int(number) => out.bulk_int(number),
+        ValueRef::Bytes(bytes) => out.bulk(bytes),
     }
 }

@@ -6,7 +6,8 @@ use super::{Command, Handler, KeyFinder};
 use crate::spec::{Begin, Categories, CommandSpec, Find, Flags, KeyFlags};
 
 /// Every family's commands, containers before their subcommands.
-const FAMILIES: &[&[&Command]] = &[];
+const FAMILIES: &[&[&Command]] =
+    &[super::generic::COMMANDS, super::hash::COMMANDS, super::server::COMMANDS];
 
 /// A command in the table, with what is worth computing once.
 #[derive(Debug)]

@@ -13,6 +13,7 @@
 
 mod hold;
 mod strings;
+mod whole;
 
 use std::ops::{Deref, DerefMut};
 

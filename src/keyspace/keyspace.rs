@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::access::Expiry;
 use super::database::Database;
-use super::gate::{Gate, Pass};
+use super::gate::Gate;
 use super::history::Recording;
 use super::slot_store::{Ownership, SlotStore};
 use super::table::Table;
@@ -157,11 +157,8 @@ impl Keyspace {
         }
     }
 
-    /// Exchanges two databases (SWAPDB).
-    ///
-    /// # Panics
-    /// If there is no such database.
-    pub fn swap(&self, one: u8, other: u8, _alone: &Pass<'_>) {
+    /// Exchanges two databases; see [`super::Held::swap`].
+    pub(super) fn swap(&self, one: u8, other: u8) {
         let (one, other) = (&self.order[usize::from(one)], &self.order[usize::from(other)]);
         let index = one.swap(other.load(Ordering::Relaxed), Ordering::Relaxed);
         other.store(index, Ordering::Relaxed);

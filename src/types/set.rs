@@ -55,7 +55,7 @@ impl Collection for Set {
             Shape::Pack(pack) => match pack.form() {
                 Form::Intset => "intset",
                 Form::Listpack => "listpack",
-                Form::Wide | Form::Leaf => "hashtable",
+                Form::Wide => "hashtable",
             },
             Shape::Big(_) => "hashtable",
         }

@@ -319,10 +319,7 @@ impl Kind<Option<PrimaryAddress>> for Primary {
     }
 
     fn lines(&self, value: &Option<PrimaryAddress>) -> Vec<Vec<u8>> {
-        match value {
-            Some(_) => vec![self.show(value)],
-            None => vec![b"no one".to_vec()],
-        }
+        value.iter().map(|_| self.show(value)).collect()
     }
 
     fn describe(&self) -> String {

@@ -46,7 +46,7 @@ pub struct Held<'k> {
     db: u8,
     holds: SmallVec<[Hold<'k>; 32]>,
     /// In whole mode: which hold a place has.
-    index: Option<BTreeMap<Place, u32>>,
+    pub(super) index: Option<BTreeMap<Place, u32>>,
     pub now: Millis,
     pub clock: Clock,
     pub expiry: Expiry,
@@ -221,8 +221,14 @@ impl<'k> Held<'k> {
         self.counters
     }
 
+    /// The slot at a place, if it is locked: for whole mode.
+    pub(super) fn held_mut(&mut self, place: Place) -> Option<&mut SlotStore> {
+        let lock = *self.index.as_ref()?.get(&place)?;
+        Some(&mut self.holds[lock as usize].store)
+    }
+
     /// Adds what changed to the databases' counts, then unlocks.
-    fn unlock(&mut self) {
+    pub(super) fn unlock(&mut self) {
         let (mut db, mut keys, mut expires) = (self.db, 0, 0);
         for hold in self.holds.drain(..) {
             if hold.place.db != db {

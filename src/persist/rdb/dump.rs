@@ -40,7 +40,8 @@ pub fn write(object: Object<'_>, compress: bool) -> Vec<u8> {
     writer.out
 }
 
-/// The value a payload holds. Bytes between the value and the footer are not looked at, as in Redis.
+/// The value a payload holds. Bytes between the value and the footer are not looked at, as in
+/// Redis.
 ///
 /// # Errors
 /// If the footer is wrong, or the value malformed.

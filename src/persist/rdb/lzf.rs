@@ -6,8 +6,9 @@
 //!                  copy n + 2 bytes from that distance back, byte by byte
 //! ```
 //!
-//! Any valid stream will do for a reader, so the search for matches is our own: its table is as large as
-//! the input needs, where a fixed one would cost more to clear than a short string takes to compress.
+//! Any valid stream will do for a reader, so the search for matches is our own: its table is as
+//! large as the input needs, where a fixed one would cost more to clear than a short string takes
+//! to compress.
 
 /// The longest run of literals one control byte announces.
 const LITERALS_MAX: usize = 32;

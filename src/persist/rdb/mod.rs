@@ -1,11 +1,12 @@
 //! Redis' RDB format: how values are written into snapshots, full syncs and DUMP payloads.
 //!
-//! [`object`] names the value types and hands each to its own file (`string`, `hash`, …), which both
-//! writes and reads it; [`write`] and [`read`] hold the primitives they share; [`dump`] is the frame of a
-//! single value. What is written is version 10, which Redis 7.0 and everything later reads.
+//! [`object`] names the value types and hands each to its own file (`string`, `hash`, …), which
+//! both writes and reads it; [`write`] and [`read`] hold the primitives they share; [`dump`] is the
+//! frame of a single value. What is written is version 10, which Redis 7.0 and everything later
+//! reads.
 //!
-//! Bytes read are foreign: whatever they claim, reading them neither panics nor allocates more than a
-//! bounded multiple of their own length.
+//! Bytes read are foreign: whatever they claim, reading them neither panics nor allocates more than
+//! a bounded multiple of their own length.
 
 pub mod dump;
 pub mod error;

@@ -1,0 +1,44 @@
+//! Keys whatever they hold.
+
+mod dump;
+mod expire;
+mod object;
+mod place;
+mod presence;
+mod ttl;
+mod wait;
+
+pub use place::database;
+
+use super::Command;
+
+pub const COMMANDS: &[&Command] = &[
+    &place::COPY,
+    &presence::DEL,
+    &dump::DUMP,
+    &presence::EXISTS,
+    &expire::EXPIRE,
+    &expire::EXPIREAT,
+    &ttl::EXPIRETIME,
+    &place::MOVE,
+    &object::OBJECT,
+    &object::OBJECT_ENCODING,
+    &object::OBJECT_FREQ,
+    &object::OBJECT_HELP,
+    &object::OBJECT_IDLETIME,
+    &object::OBJECT_REFCOUNT,
+    &expire::PERSIST,
+    &expire::PEXPIRE,
+    &expire::PEXPIREAT,
+    &ttl::PEXPIRETIME,
+    &ttl::PTTL,
+    &place::RENAME,
+    &place::RENAMENX,
+    &dump::RESTORE,
+    &dump::RESTORE_ASKING,
+    &presence::TOUCH,
+    &ttl::TTL,
+    &presence::TYPE,
+    &presence::UNLINK,
+    &wait::WAIT,
+];

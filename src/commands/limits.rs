@@ -1,0 +1,29 @@
+//! What the collections need to know when they grow, taken from the settings.
+
+use super::Ctx;
+use crate::types::{Limits, PackLimits};
+
+impl Ctx<'_> {
+    /// The limits in force. Cheap to make: no heap, a few words.
+    #[inline]
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let settings = self.settings;
+        Limits {
+            hasher: self.db.keyspace().hasher().clone(),
+            hash: PackLimits {
+                entries: settings.hash_max_listpack_entries,
+                value_bytes: settings.hash_max_listpack_value,
+            },
+            set_intset_entries: settings.set_max_intset_entries,
+            zset: PackLimits {
+                entries: settings.zset_max_listpack_entries,
+                value_bytes: settings.zset_max_listpack_value,
+            },
+            list_node: i64::from(settings.list_max_listpack_size),
+            stream_node_bytes: settings.stream_node_max_bytes,
+            stream_node_entries: settings.stream_node_max_entries,
+            ..Limits::new(self.db.keyspace().hasher().clone())
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Commands about all keys at once.
+
+use crate::base::number::parse_i64;
+use crate::commands::generic::database;
+use crate::commands::{Args, Command, Ctx, Reply};
+use crate::spec::{Arg, Arity, Categories, CmdError, CmdResult, CommandSpec, Flags, Group, Plan};
+
+pub const DBSIZE: Command = Command::new(
+    CommandSpec {
+        name: "dbsize",
+        summary: "Return the number of keys in the selected database",
+        since: "1.0.0",
+        complexity: "O(1)",
+        group: Group::Server,
+        arity: Arity::Exact(1),
+        flags: Flags::READONLY.union(Flags::FAST),
+        categories: Some(Categories::KEYSPACE),
+        tips: &["request_policy:all_shards", "response_policy:agg_sum"],
+        ..CommandSpec::BASE
+    },
+    dbsize,
+);
+
+fn dbsize(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
+    let (keys, _) = cx.db.keyspace().counts(cx.client.db);
+    Ok(Reply::Int(keys as i64))
+}
+
+pub const FLUSHDB: Command = Command::new(
+    CommandSpec {
+        name: "flushdb",
+        summary: "Remove all keys from the current database",
+        since: "1.0.0",
+        complexity: "O(N) where N is the number of keys in the selected database",
+        group: Group::Server,
+        arity: Arity::AtLeast(1),
+        flags: Flags::WRITE,
+        categories: Some(Categories::KEYSPACE.union(Categories::DANGEROUS)),
+        args: &[Arg::one_of(
+            "async",
+            &[Arg::word("async", "ASYNC").since("4.0.0"), Arg::word("sync", "SYNC").since("6.2.0")],
+        )
+        .optional()],
+        tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+        history: &[
+            ("4.0.0", "Added the `ASYNC` flushing mode modifier."),
+            ("6.2.0", "Added the `SYNC` flushing mode modifier."),
+        ],
+        plan: Plan::Exclusive,
+        ..CommandSpec::BASE
+    },
+    flushdb,
+);
+
+fn flushdb(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    read_mode(args)?;
+    flush(cx, cx.client.db);
+    Ok(Reply::Ok)
+}
+
+pub const FLUSHALL: Command = Command::new(
+    CommandSpec {
+        name: "flushall",
+        summary: "Remove all keys from all databases",
+        since: "1.0.0",
+        complexity: "O(N) where N is the total number of keys in all databases",
+        group: Group::Server,
+        arity: Arity::AtLeast(1),
+        flags: Flags::WRITE,
+        categories: Some(Categories::KEYSPACE.union(Categories::DANGEROUS)),
+        args: &[Arg::one_of(
+            "async",
+            &[Arg::word("async", "ASYNC").since("4.0.0"), Arg::word("sync", "SYNC").since("6.2.0")],
+        )
+        .optional()],
+        tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+        history: &[
+            ("4.0.0", "Added the `ASYNC` flushing mode modifier."),
+            ("6.2.0", "Added the `SYNC` flushing mode modifier."),
+        ],
+        plan: Plan::Exclusive,
+        ..CommandSpec::BASE
+    },
+    flushall,
+);
+
+fn flushall(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    read_mode(args)?;
+    for db in 0..cx.db.keyspace().databases() {
+        flush(cx, db as u8);
+    }
+    Ok(Reply::Ok)
+}
+
+/// ASYNC and SYNC say when memory is given back; here it never is while anybody waits.
+fn read_mode(args: &mut Args<'_>) -> CmdResult<()> {
+    match args.token() {
+        None => Ok(()),
+        Some(word) if matches!(word.upper(), b"ASYNC" | b"SYNC") => args.finish(),
+        Some(_) => Err(CmdError::Syntax),
+    }
+}
+
+fn flush(cx: &mut Ctx<'_>, db: u8) {
+    let keys = cx.db.flush(db);
+    cx.effects.changes += keys as u64;
+}
+
+pub const SWAPDB: Command = Command::new(
+    CommandSpec {
+        name: "swapdb",
+        summary: "Swaps two Redis databases",
+        since: "4.0.0",
+        complexity: "O(N) where N is the count of clients watching or blocking on keys from \
+            both databases.",
+        group: Group::Server,
+        arity: Arity::Exact(3),
+        flags: Flags::WRITE.union(Flags::FAST),
+        categories: Some(Categories::KEYSPACE.union(Categories::DANGEROUS)),
+        args: &[Arg::int("index1"), Arg::int("index2")],
+        plan: Plan::Exclusive,
+        ..CommandSpec::BASE
+    },
+    swapdb,
+);
+
+fn swapdb(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    if cx.view.is_some() {
+        return Err(CmdError::text("ERR SWAPDB is not allowed in cluster mode"));
+    }
+    const BAD_FIRST: CmdError = CmdError::text("ERR invalid first DB index");
+    const BAD_SECOND: CmdError = CmdError::text("ERR invalid second DB index");
+    let one = parse_i64(args.bytes()?).ok_or(BAD_FIRST)?;
+    let other = parse_i64(args.bytes()?).ok_or(BAD_SECOND)?;
+    let (one, other) = (database(cx, one)?, database(cx, other)?);
+    cx.db.swap(one, other);
+    cx.effects.changes += 1;
+    Ok(Reply::Ok)
+}

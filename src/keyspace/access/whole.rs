@@ -1,0 +1,44 @@
+//! What only a thread that holds the exclusive gate can do: empty a database, exchange two.
+
+use std::collections::BTreeMap;
+
+use super::{Garbage, Held};
+use crate::base::Slot;
+use crate::keyspace::keyspace::Place;
+
+impl Held<'_> {
+    /// Empties a database; its tables become garbage. Returns how many keys there were.
+    ///
+    /// # Panics
+    /// Outside whole mode.
+    pub fn flush(&mut self, db: u8) -> usize {
+        assert!(self.is_whole(), "somebody would see half of it");
+        if !self.keyspace.is_allocated(db) {
+            return 0;
+        }
+        let mut keys = 0;
+        for slot in Slot::all() {
+            let place = Place { db, slot };
+            let table = match self.held_mut(place) {
+                Some(store) => store.take(),
+                None => self.keyspace.flush_slot(place),
+            };
+            keys += table.len();
+            if !table.is_empty() {
+                self.garbage.push(Garbage::Table(table));
+            }
+        }
+        keys
+    }
+
+    /// Exchanges two databases. Lets go of all slots: keys have to be bound again.
+    ///
+    /// # Panics
+    /// Outside whole mode, or if there is no such database.
+    pub fn swap(&mut self, one: u8, other: u8) {
+        assert!(self.is_whole(), "somebody would see half of it");
+        self.unlock();
+        self.index = Some(BTreeMap::new());
+        self.keyspace.swap(one, other);
+    }
+}
