@@ -56,14 +56,13 @@ const MEMBERS: &[&[u8]] = &[b"a", b"b", b"c", b"d", b"e", b"1", b"2", b"3"];
 
 const INTEGERS: &[&[u8]] = &[b"0", b"1", b"-1", b"2", b"-2", b"3", b"5", b"10", b"100", b"-100"];
 
-/// Nothing between: an offset of 2^31 is valid and costs 256 MB, a negative count of as much asks
-/// for so many members.
+/// Nothing between: an offset of 2^31 is valid and costs 256 MB, and a negative count asks for so
+/// many random members, unless it is the least of all.
 const HUGE_INTEGERS: &[&[u8]] = &[
     b"9223372036854775807",
     b"-9223372036854775808",
     b"9223372036854775808",
     b"4294967296",
-    b"-9223372036854775807",
     b"99999999999999999999",
 ];
 
