@@ -45,6 +45,8 @@ const SHELL_ONLY: &[(&str, &str)] = &[
     ("thread::spawn", "return an action and let the server perform it"),
     ("tokio::spawn", "return an action and let the server perform it"),
     ("RandomState", "use base::KeyHasher"),
+    ("HashMap::new", "its order is random: use base::KeyHasher, or a BTreeMap"),
+    ("HashSet::new", "its order is random: use base::KeyHasher, or a BTreeSet"),
     ("thread_rng", "use base::Rng"),
 ];
 
@@ -341,6 +343,7 @@ fn excess_length_is_found() {
 fn banned_calls_are_found_in_code_only() {
     let broken = |text| rules_broken("src/types/set.rs", text);
     assert_eq!(broken("let t = Instant::now();"), ["banned call"]);
+    assert_eq!(broken("let m = HashMap::new();"), ["banned call"]);
     assert_eq!(broken("let r = fastrand::u64(..);"), ["banned call"]);
     assert_eq!(broken("// Instant::now\nlet a = \"thread_rng\"; let b = r#\"todo!\"#;"), [""; 0]);
     assert_eq!(broken("let a = '\"'; todo!(); let b = '\"';"), ["unfinished"]);
