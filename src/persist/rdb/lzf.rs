@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! ctrl < 32        ctrl + 1 literal bytes follow
-//! ctrl >= 32       n = ctrl >> 5 (7: plus the next byte); distance = (ctrl & 31) << 8 | next byte, plus 1;
+//! ctrl >= 32       n = ctrl >> 5 (7: plus the next byte)
+//!                  distance = (ctrl & 31) << 8 | next byte, plus 1
 //!                  copy n + 2 bytes from that distance back, byte by byte
 //! ```
 //!

@@ -1,7 +1,8 @@
 //! Zipmaps, the packed hashes of Redis 2.4 and before: read only.
 //!
 //! ```text
-//! 1 byte count (254 and more = unknown) | { length, key, length, 1 byte free, value, free bytes } … | ff
+//! 1 byte count (254 and more = unknown) | pairs | ff
+//! pair = length, key, length, 1 byte free, value, free bytes
 //! length = 1 byte below 254, or fe and 4 bytes LE
 //! ```
 

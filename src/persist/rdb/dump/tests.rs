@@ -1,4 +1,4 @@
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::*;
@@ -162,7 +162,7 @@ proptest! {
 
     #[test]
     fn any_hash_comes_back(
-        pairs in prop::collection::btree_map(vec(any::<u8>(), 0..40), vec(any::<u8>(), 0..90), 1..60),
+        pairs in btree_map(vec(any::<u8>(), 0..40), vec(any::<u8>(), 0..90), 1..60),
         entries in prop_oneof![Just(0), Just(512), Just(20)],
     ) {
         let limits = limits(entries);
