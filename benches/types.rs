@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use redpoll::base::{KeyHasher, Rng};
-use redpoll::types::{Collection, Hash, Limits};
+use redpoll::types::{Collection, Hash, Limits, Set, Zset};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -16,7 +16,8 @@ const MILLION: usize = 1_000_000;
 
 fn main() {
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let benches: &[(&str, fn(&Limits))] = &[("hash", hash), ("small-hash", small_hash)];
+    let benches: &[(&str, fn(&Limits))] =
+        &[("hash", hash), ("small-hash", small_hash), ("set", set), ("zset", zset)];
     let limits = Limits::new(KeyHasher::seeded(&mut Rng::from_seed(1)));
     for (name, bench) in benches {
         if only.as_deref().is_none_or(|only| name.contains(only)) {
@@ -119,4 +120,53 @@ fn small_hash(limits: &Limits) {
     time("get", MILLION, |number| {
         black_box(hashes[number].get(b"f4"));
     });
+}
+
+fn set(limits: &Limits) {
+    println!("one set, a million members of 10 bytes");
+    let before = resident();
+    let mut set = Set::default();
+    let name = |number: usize| format!("{number:010}").into_bytes();
+    time("insert", MILLION, |number| {
+        set.insert(&name(number), limits);
+    });
+    report("memory", set.heap_bytes(), before, MILLION);
+    time("contains", MILLION, |number| {
+        black_box(set.contains(&name(number)));
+    });
+    time("remove", MILLION, |number| {
+        set.remove(&name(number));
+    });
+}
+
+fn zset(limits: &Limits) {
+    for len in [10, 16] {
+        println!("one sorted set, a million members of {len} bytes");
+        let before = resident();
+        let mut zset = Zset::default();
+        let name = |number: usize| format!("{number:0len$}").into_bytes();
+        let score = |number: usize| number.wrapping_mul(0x9e37_79b1) as u32 as f64 / 16.0;
+        time("insert", MILLION, |number| {
+            zset.insert(&name(number), score(number), limits);
+        });
+        report("memory", zset.heap_bytes(), before, MILLION);
+        time("score", MILLION, |number| {
+            black_box(zset.score(&name(number)));
+        });
+        time("rank", MILLION, |number| {
+            black_box(zset.rank(&name(number)));
+        });
+        time("range of ten by rank", MILLION, |number| {
+            zset.range(number..number + 10).for_each(|pair| {
+                black_box(pair);
+            });
+        });
+        time("change the score", MILLION, |number| {
+            zset.insert(&name(number), score(number + 1), limits);
+        });
+        report("memory after changes", zset.heap_bytes(), before, MILLION);
+        time("remove", MILLION, |number| {
+            zset.remove(&name(number));
+        });
+    }
 }

@@ -1,8 +1,9 @@
 //! The macros that turn the table's pages into one struct, its defaults and its list of settings.
 //!
-//! Each file in `table/` is a page: a macro that hands its entries to [`collect!`] together with those
-//! of the pages before it. The last page's call ends in [`declare!`], which sees every entry at once, so
-//! that `Settings` is one plain struct although its declaration is spread over files by theme.
+//! Each file in `table/` is a page: a macro that hands its entries to [`collect!`] together with
+//! those of the pages before it. The last page's call ends in [`declare!`], which sees every entry
+//! at once, so that `Settings` is one plain struct although its declaration is spread over files by
+//! theme.
 //!
 //! An entry reads
 //!
@@ -11,8 +12,8 @@
 //! field as "directive" also "older-name": Type = default, Kind, AtRuntime + FLAG;
 //! ```
 //!
-//! `as` is only needed when the directive is not the field with dashes. The kind says how the value is
-//! read, bounded and printed (`kind/`); the flags are those of `ConfigFlags`.
+//! `as` is only needed when the directive is not the field with dashes. The kind says how the value
+//! is read, bounded and printed (`kind/`); the flags are those of `ConfigFlags`.
 
 /// Adds one page's entries to those of the pages before it and goes on to the next page.
 macro_rules! collect {

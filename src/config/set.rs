@@ -16,10 +16,10 @@ pub enum Caller {
     Remote,
 }
 
-/// Why a CONFIG SET changed nothing. `Display` is the wire text after `ERR `.
+/// Why a CONFIG SET changed nothing. `Display` is the wire text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SetError {
-    #[error("Unknown option or number of arguments for CONFIG SET - '{0}'")]
+    #[error("ERR Unknown option or number of arguments for CONFIG SET - '{0}'")]
     Unknown(String),
     #[error("{} - can't set immutable config", Failed(.0))]
     Immutable(String),
@@ -32,8 +32,8 @@ pub enum SetError {
 }
 
 impl SetError {
-    /// The refusal of a change that was found impossible only when it was applied, such as an address
-    /// that cannot be bound.
+    /// The refusal of a change that was found impossible only when it was applied, such as an
+    /// address that cannot be bound.
     #[must_use]
     pub fn not_applied(name: &str, cause: &'static str) -> SetError {
         SetError::Value { name: name.to_owned(), cause: ValueError::Refused(cause) }
@@ -45,7 +45,7 @@ struct Failed<'a>(&'a str);
 
 impl fmt::Display for Failed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CONFIG SET failed (possibly related to argument '{}')", self.0)
+        write!(f, "ERR CONFIG SET failed (possibly related to argument '{}')", self.0)
     }
 }
 
@@ -72,8 +72,8 @@ impl Settings {
 
     /// Changes several settings at once, or none of them.
     ///
-    /// Returns what changed, in the order asked for; a setting that is given the value it has is not
-    /// among it. Whoever applies the change compares `self` with the settings before.
+    /// Returns what changed, in the order asked for; a setting that is given the value it has is
+    /// not among it. Whoever applies the change compares `self` with the settings before.
     ///
     /// # Errors
     /// The first pair that is refused; `self` is then as before.
@@ -96,8 +96,7 @@ impl Settings {
             setting
                 .read(&mut next, &[*value], Source::Runtime)
                 .map_err(|cause| SetError::Value { name: (*name).to_owned(), cause })?;
-            let is_new = !changed.iter().any(|earlier| std::ptr::eq(*earlier, *setting));
-            if is_new && (setting.lines)(self) != (setting.lines)(&next) {
+            if !changed.contains(setting) && !setting.is_same(self, &next) {
                 changed.push(setting);
             }
         }
@@ -118,7 +117,8 @@ impl Settings {
         });
         let known = found.filter(|(_, s)| !s.spec.flags.contains(ConfigFlags::FILE_ONLY));
         let Some((name, setting)) = known else {
-            return Err(SetError::Unknown(String::from_utf8_lossy(word).into_owned()));
+            let name = String::from_utf8_lossy(word).replace(['\r', '\n'], " ");
+            return Err(SetError::Unknown(name));
         };
         if setting.spec.when == When::AtStart {
             return Err(SetError::Immutable(name.to_owned()));

@@ -11,8 +11,8 @@ fn is_blank(byte: u8) -> bool {
 
 /// The words of a line.
 ///
-/// Words are separated by blanks. `"…"` keeps blanks and knows `\n \r \t \b \a \xHH` and `\` before any
-/// other byte; `'…'` keeps blanks and knows `\'` alone. O(length).
+/// Words are separated by blanks. `"…"` keeps blanks and knows `\n \r \t \b \a \xHH` and `\` before
+/// any other byte; `'…'` keeps blanks and knows `\'` alone. O(length).
 ///
 /// # Errors
 /// [`Unbalanced`] when a quote is not closed or something follows its close directly.

@@ -16,7 +16,8 @@ bitflags! {
     pub struct ConfigFlags: u8 {
         /// CONFIG GET answers it only under its exact name.
         const HIDDEN = 1;
-        /// Understood, range-checked and shown so that existing files and tools work; nothing reads it.
+        /// Understood, range-checked and shown so that existing files and tools work; nothing reads
+        /// it.
         const NO_EFFECT = 1 << 1;
         /// A secret: never logged, and redacted where commands are recorded.
         const SENSITIVE = 1 << 2;

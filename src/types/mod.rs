@@ -13,11 +13,13 @@ pub mod sample;
 pub mod set;
 pub mod table;
 pub mod value;
+pub mod zset;
 
 pub use hash::Hash;
 pub use limits::{Limits, PackLimits};
 pub use set::Set;
 pub use value::{Needle, ValueRef};
+pub use zset::Zset;
 
 /// What kind of value a key holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

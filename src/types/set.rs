@@ -55,7 +55,7 @@ impl Collection for Set {
             Shape::Pack(pack) => match pack.form() {
                 Form::Intset => "intset",
                 Form::Listpack => "listpack",
-                Form::Wide => "hashtable",
+                Form::Wide | Form::Leaf => "hashtable",
             },
             Shape::Big(_) => "hashtable",
         }

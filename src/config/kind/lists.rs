@@ -319,7 +319,10 @@ impl Kind<Option<PrimaryAddress>> for Primary {
     }
 
     fn lines(&self, value: &Option<PrimaryAddress>) -> Vec<Vec<u8>> {
-        value.iter().map(|_| self.show(value)).collect()
+        match value {
+            Some(_) => vec![self.show(value)],
+            None => vec![b"no one".to_vec()],
+        }
     }
 
     fn describe(&self) -> String {

@@ -1,7 +1,8 @@
 //! The kinds of values: how each is read, bounded, printed and written back.
 //!
-//! A kind is a small constant beside the setting (`Int(0..=65_535)`), not a wrapper around its value, so
-//! that `Settings` holds plain numbers and enums. Texts and limits are those of Redis 7.0.
+//! A kind is a small constant beside the setting (`Int(0..=65_535)`), not a wrapper around its
+//! value, so that `Settings` holds plain numbers and enums. Texts and limits are those of Redis
+//! 7.0.
 
 mod choice;
 mod lists;
@@ -21,7 +22,7 @@ pub use number::{
     AtLeast, ClientsMemory, Int, KIB, MIB, Memory, MemoryOrPercent, Octal, Rounded, parse_memory,
 };
 pub use shutdown::{ShutdownOn, ShutdownWords};
-pub use text::{FileName, HostName, OptionalText, Text};
+pub use text::{FileName, HostName, OptionalText, Text, TitleTemplate};
 
 use super::tokens;
 
@@ -36,7 +37,8 @@ pub enum Source {
     LaterLine,
 }
 
-/// Why a value was refused. `Display` is Redis' text, which CONFIG SET and the file error both show.
+/// Why a value was refused. `Display` is Redis' text, which CONFIG SET and the file error both
+/// show.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
     #[error("wrong number of arguments")]
@@ -66,7 +68,8 @@ pub enum ValueError {
 
 /// A way to read and print values of type `T`.
 pub trait Kind<T> {
-    /// Reads the words after the directive. `current` is the value so far, for kinds that add to it.
+    /// Reads the words after the directive. `current` is the value so far, for kinds that add to
+    /// it.
     ///
     /// # Errors
     /// [`ValueError`] with Redis' text.
@@ -83,7 +86,8 @@ pub trait Kind<T> {
     /// The values it takes, for the reference page.
     fn describe(&self) -> String;
 
-    /// Whether it takes several words. A single word is then split at its spaces, as CONFIG SET needs.
+    /// Whether it takes several words. A single word is then split at its spaces, as CONFIG SET
+    /// needs.
     fn takes_words(&self) -> bool {
         false
     }

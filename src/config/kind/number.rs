@@ -71,7 +71,8 @@ fn describe_range(low: i64, high: i64) -> String {
     }
 }
 
-/// An [`Int`] that is moved to the nearest value in `to` instead of being refused, as Redis does with `hz`.
+/// An [`Int`] that is moved to the nearest value in `to` instead of being refused, as Redis does
+/// with `hz`.
 #[derive(Clone, Debug)]
 pub struct Rounded {
     pub accepts: RangeInclusive<i64>,

@@ -45,7 +45,7 @@ impl Kind<Option<Vec<u8>>> for OptionalText {
     }
 
     fn lines(&self, value: &Option<Vec<u8>>) -> Vec<Vec<u8>> {
-        value.iter().map(|text| tokens::quote(text)).collect()
+        vec![tokens::quote(value.as_deref().unwrap_or_default())]
     }
 
     fn describe(&self) -> String {
@@ -121,5 +121,48 @@ impl Kind<Option<Vec<u8>>> for HostName {
 
     fn describe(&self) -> String {
         "letters, digits, `-` and `.`, or `\"\"` for none".to_owned()
+    }
+}
+
+/// The process title: text with variables in braces.
+#[derive(Clone, Copy, Debug)]
+pub struct TitleTemplate;
+
+const TITLE_VARIABLES: [&[u8]; 7] =
+    [b"title", b"listen-addr", b"server-mode", b"port", b"tls-port", b"unixsocket", b"config-file"];
+
+/// Whether every brace belongs to a known variable.
+fn is_title(mut text: &[u8]) -> bool {
+    while let Some(open) = text.iter().position(|byte| *byte == b'{') {
+        let after = &text[open + 1..];
+        let Some(close) = after.iter().position(|byte| *byte == b'}') else { return false };
+        if !TITLE_VARIABLES.contains(&&after[..close]) {
+            return false;
+        }
+        text = &after[close + 1..];
+    }
+    true
+}
+
+impl Kind<Vec<u8>> for TitleTemplate {
+    fn read(&self, words: &[&[u8]], _: &Vec<u8>, _: Source) -> Result<Vec<u8>, ValueError> {
+        let text = single(words)?;
+        if text.is_empty() || !is_title(text) {
+            let refusal = "template format is invalid or contains unknown variables";
+            return Err(ValueError::Refused(refusal));
+        }
+        Ok(text.to_vec())
+    }
+
+    fn show(&self, value: &Vec<u8>) -> Vec<u8> {
+        value.clone()
+    }
+
+    fn lines(&self, value: &Vec<u8>) -> Vec<Vec<u8>> {
+        Text.lines(value)
+    }
+
+    fn describe(&self) -> String {
+        "text with variables such as `{title}`, `{port}`".to_owned()
     }
 }

@@ -5,8 +5,8 @@ macro_rules! clients {
         $crate::config::declare::collect! { $done $later "Client limits" {
             /// When a client that does not read its replies fast enough is disconnected.
             ///
-            /// For each class: a hard limit, a soft limit, and for how many seconds the soft limit may be
-            /// exceeded. Zero is no limit.
+            /// For each class: a hard limit, a soft limit, and for how many seconds the soft limit
+            /// may be exceeded. Zero is no limit.
             client_output_buffer_limit: BufferLimits = BufferLimits {
                 normal: BufferLimit { hard: 0, soft: 0, soft_seconds: 0 },
                 replica: BufferLimit { hard: 256 * MIB, soft: 64 * MIB, soft_seconds: 60 },
@@ -16,7 +16,8 @@ macro_rules! clients {
             /// How much of a client's unfinished request is kept before it is disconnected.
             client_query_buffer_limit: u64 = 1 << 30, Memory(MIB..=i64::MAX as u64), AtRuntime;
 
-            /// How much memory all clients' buffers together may use before the largest are disconnected.
+            /// How much memory all clients' buffers together may use before the largest are
+            /// disconnected.
             ///
             /// A percentage is of `maxmemory`. Zero is no limit.
             maxmemory_clients: ClientsMemory = ClientsMemory::Bytes(0), MemoryOrPercent, AtRuntime;

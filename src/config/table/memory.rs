@@ -41,23 +41,28 @@ macro_rules! memory {
 
             /// Which keys are evicted when `maxmemory` is reached.
             ///
-            /// `volatile-…` evicts keys that expire only, `allkeys-…` any key; `lru` the least recently and
-            /// `lfu` the least often used, `ttl` those that expire soonest. `noeviction` refuses writes.
+            /// `volatile-…` evicts keys that expire only, `allkeys-…` any key; `lru` the least
+            /// recently and `lfu` the least often used, `ttl` those that expire soonest.
+            /// `noeviction` refuses writes.
             maxmemory_policy: MaxmemoryPolicy = MaxmemoryPolicy::NoEviction, Choice, AtRuntime;
 
-            /// How many keys are compared to find one to evict. More is closer to exact and costs more time.
+            /// How many keys are compared to find one to evict. More is closer to exact and costs
+            /// more time.
             maxmemory_samples: u32 = 5, Int(1..=INT_MAX), AtRuntime;
 
-            /// How much of a request's time evicting may take: 0 the least, 100 until the limit is met.
+            /// How much of a request's time evicting may take: 0 the least, 100 until the limit is
+            /// met.
             maxmemory_eviction_tenacity: u32 = 10, Int(0..=100), AtRuntime;
 
             /// How fast the use counters of the `lfu` policies saturate: higher is slower.
             lfu_log_factor: u32 = 10, Int(0..=INT_MAX), AtRuntime;
 
-            /// After how many minutes without use such a counter is lowered by one. Zero never lowers it.
+            /// After how many minutes without use such a counter is lowered by one. Zero never
+            /// lowers it.
             lfu_decay_time: u32 = 1, Int(0..=INT_MAX), AtRuntime;
 
-            /// How much processor time the search for expired keys may take: 1 the least, 10 the most.
+            /// How much processor time the search for expired keys may take: 1 the least, 10 the
+            /// most.
             active_expire_effort: u32 = 1, Int(1..=10), AtRuntime;
 
             /// Free evicted values on another thread.

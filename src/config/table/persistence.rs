@@ -60,7 +60,8 @@ macro_rules! persistence {
 
             /// When the append-only file is synced to the disk.
             ///
-            /// `always` before a write is acknowledged, `everysec` once a second, `no` when the system likes.
+            /// `always` before a write is acknowledged, `everysec` once a second, `no` when the
+            /// system likes.
             appendfsync: Fsync = Fsync::EverySecond, Choice, AtRuntime;
 
             /// Do not sync the append-only file while a snapshot or a rewrite is being written.
@@ -81,7 +82,8 @@ macro_rules! persistence {
             /// Note the time in the append-only file, so that it can be cut at a point in time.
             aof_timestamp_enabled: bool = false, YesNo, AtRuntime;
 
-            /// Sync an append-only file to the disk while it is rewritten, not all of it at the end.
+            /// Sync an append-only file to the disk while it is rewritten, not all of it at the
+            /// end.
             aof_rewrite_incremental_fsync: bool = true, YesNo, AtRuntime;
 
             /// Keep append-only files that a rewrite made superfluous.

@@ -51,7 +51,8 @@ macro_rules! tls {
             /// Use TLS on the cluster bus.
             tls_cluster: bool = false, YesNo, AtRuntime;
 
-            /// The protocol versions that are offered, such as `TLSv1.2 TLSv1.3`; empty is the default.
+            /// The protocol versions that are offered, such as `TLSv1.2 TLSv1.3`; empty is the
+            /// default.
             tls_protocols: Option<Vec<u8>> = None, OptionalText, AtRuntime;
 
             /// The cipher suites of TLS 1.2; empty is the default.

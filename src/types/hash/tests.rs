@@ -163,6 +163,8 @@ proptest! {
             let found = hash.get(field).map(|found| found.to_vec());
             prop_assert_eq!(found.as_ref(), Some(value));
         }
+        let hash = hash.clone();
+        hash.check();
         let (mut scanned, mut cursor) = (BTreeMap::new(), 0);
         loop {
             cursor = hash.scan(cursor, 3, |field, value| {

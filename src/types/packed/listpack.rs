@@ -177,10 +177,10 @@ impl<'a> Listpack<'a> {
         Iter { list: *self, front: HEADER, back: self.end() }
     }
 
-    /// As `iter`, from the entry at `at` on.
+    /// The entries from `at` on, up to the one at `end`.
     #[must_use]
-    pub fn iter_from(&self, at: usize) -> Iter<'a> {
-        Iter { list: *self, front: at, back: self.end() }
+    pub fn iter_between(&self, at: usize, end: usize) -> Iter<'a> {
+        Iter { list: *self, front: at, back: end }
     }
 
     /// Asserts that the bytes are well formed.

@@ -27,6 +27,8 @@ pub enum Form {
     Intset = 2,
     /// A listpack of a collection that Redis would not keep packed: reported as the big encoding.
     Wide = 3,
+    /// A leaf of a sorted set's tree.
+    Leaf = 4,
 }
 
 pub(in crate::types) const TAG_MASK: usize = 0b111;
@@ -74,7 +76,8 @@ impl Pack {
         match self.0.addr().get() & TAG_MASK {
             1 => Form::Listpack,
             2 => Form::Intset,
-            _ => Form::Wide,
+            3 => Form::Wide,
+            _ => Form::Leaf,
         }
     }
 

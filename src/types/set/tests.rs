@@ -123,6 +123,8 @@ proptest! {
             prop_assert!(set.contains(member));
         }
         prop_assert!(!set.contains(b"not there"));
+        let set = set.clone();
+        set.check();
         let (mut scanned, mut cursor) = (BTreeSet::new(), 0);
         loop {
             cursor = set.scan(cursor, 3, |member| {
