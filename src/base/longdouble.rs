@@ -85,14 +85,8 @@ impl LongDouble {
             _ => (0, low.1 != 0),
         };
         let (shifted, base) = (shifted | u128::from(lost), u128::from(high.1) << 63);
-        let (negative, sum) = if high.0 == low.0 {
-            (high.0, base + shifted)
-        } else if base >= shifted {
-            (high.0, base - shifted)
-        } else {
-            (low.0, shifted - base)
-        };
-        let sum = LongDouble::rounded(negative, sum, high.2 - 63, false);
+        let sum = if high.0 == low.0 { base + shifted } else { base - shifted };
+        let sum = LongDouble::rounded(high.0, sum, high.2 - 63, false);
         (!sum.is_infinite()).then_some(sum)
     }
 

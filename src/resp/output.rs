@@ -238,5 +238,6 @@ mod tests {
             queue.advance(queue.pending());
         }
         assert!(seen.len() <= 2, "{} buffers", seen.len());
+        assert!(queue.spare.capacity() >= 1000 && queue.spare.is_empty());
     }
 }

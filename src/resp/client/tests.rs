@@ -11,6 +11,7 @@ fn decode_all(wire: &[u8], cut: usize) -> Result<Vec<Value>, ReplyError> {
     for piece in wire.chunks(cut) {
         input.extend_from_slice(piece);
         while let Some(value) = decoder.decode(&mut input)? {
+            assert_eq!(decoder.elements, 0, "each reply has its own allowance");
             values.push(value);
         }
     }

@@ -87,6 +87,20 @@ fn a_deferred_length_stands_before_its_elements() {
 }
 
 #[test]
+fn a_deferred_length_moves_the_big_values_behind_it() {
+    let value = Bytes::from(vec![b'x'; SHARED_MIN]);
+    let (mut deferred, mut known) = (Encoder::default(), Encoder::default());
+    let begun = deferred.begin_deferred();
+    known.array(2);
+    for encoder in [&mut deferred, &mut known] {
+        encoder.int(1);
+        encoder.bulk_shared(value.clone());
+    }
+    deferred.end_array(begun, 2);
+    assert!(sent(&mut deferred) == sent(&mut known));
+}
+
+#[test]
 fn a_rewind_leaves_what_was_before_the_mark() {
     let value = Bytes::from(vec![b'x'; SHARED_MIN]);
     let mut encoder = Encoder::default();
