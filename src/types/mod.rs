@@ -7,6 +7,7 @@
 pub mod compact;
 pub mod hash;
 pub mod limits;
+pub mod list;
 pub mod memory;
 pub mod packed;
 pub mod sample;
@@ -17,6 +18,7 @@ pub mod zset;
 
 pub use hash::Hash;
 pub use limits::{Limits, PackLimits};
+pub use list::{End, List};
 pub use set::Set;
 pub use value::{Needle, ValueRef};
 pub use zset::Zset;
