@@ -1,0 +1,1 @@
+//! Rare cases told one by one, on the same world.
