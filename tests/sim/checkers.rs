@@ -8,7 +8,8 @@ use redpoll::cluster::frame::{Body, Frame};
 /// A broken promise, in words.
 pub type Violation = String;
 
-/// The epochs of a node's frames never go back, not even over a restart, and are durable before they leave.
+/// The epochs of a node's frames never go back, not even over a restart, and are durable before
+/// they leave.
 #[derive(Debug, Default)]
 pub struct Epochs {
     /// Current epoch and config epoch last sent.

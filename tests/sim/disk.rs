@@ -1,4 +1,5 @@
-//! A disk with one file: what is written survives a crash of the process, what is synced one of the power.
+//! A disk with one file: what is written survives a crash of the process, what is synced one of the
+//! power.
 
 use redpoll::base::Rng;
 
@@ -16,8 +17,8 @@ impl Disk {
         self.written = Some(text);
     }
 
-    /// What the node finds when it starts again. After a power failure, either file may be there, since a
-    /// rename is atomic.
+    /// What the node finds when it starts again. After a power failure, either file may be there,
+    /// since a rename is atomic.
     pub fn after_crash(&mut self, power_failed: bool, rng: &mut Rng) -> Option<String> {
         if power_failed && rng.chance(0.5) {
             self.written.clone_from(&self.durable);

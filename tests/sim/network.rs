@@ -1,5 +1,5 @@
-//! Connections between nodes: frames of one direction keep their order and are delayed; whole connections break,
-//! or go silent without anybody being told.
+//! Connections between nodes: frames of one direction keep their order and are delayed; whole
+//! connections break, or go silent without anybody being told.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,6 +57,11 @@ impl Network {
                 }
             }
         }
+    }
+
+    /// Cuts two nodes off from each other alone.
+    pub fn cut_pair(&mut self, one: usize, other: usize) {
+        self.cut.extend([(one, other), (other, one)]);
     }
 
     pub fn mend(&mut self) {

@@ -1,13 +1,16 @@
 //! The world: nodes, their clocks and disks, what is on its way, and what goes wrong next.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod misfortune;
+mod operator;
+mod questions;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use redpoll::base::{Millis, NodeId, Rng, Slot};
-use redpoll::cluster::admin::{AdminContext, SetSlot};
-use redpoll::cluster::flags::NodeFlags;
-use redpoll::cluster::frame::Frame;
+use redpoll::cluster::admin::AdminContext;
+use redpoll::cluster::frame::{Body, Frame};
 use redpoll::cluster::link::LinkId;
 use redpoll::cluster::nodes_conf;
 use redpoll::cluster::{
@@ -45,10 +48,20 @@ pub struct SimNode {
     /// What its clock shows beyond the true time.
     clock_ahead: i64,
     paused_until: Millis,
-    /// Frames and news that wait for a paused node.
-    following: Option<NodeId>,
+    /// The primary it copies.
+    pub following: Option<NodeId>,
     offset: u64,
     primary_seen: Millis,
+}
+
+/// What a run has met: a test that meets nothing shows nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    pub crashes: u64,
+    pub partitions: u64,
+    pub slots_moved: u64,
+    pub takeovers: u64,
+    pub failures: u64,
 }
 
 enum Event {
@@ -82,6 +95,7 @@ pub struct World {
     pub faults: Faults,
     pub checkers: Checkers,
     pub operator_moves_slots: bool,
+    pub tally: Tally,
     shape: Shape,
     events: BTreeMap<(Millis, u64), Event>,
     event_count: u64,
@@ -100,6 +114,7 @@ impl World {
             faults: Faults::none(),
             checkers: Checkers::default(),
             operator_moves_slots: false,
+            tally: Tally::default(),
             shape,
             events: BTreeMap::new(),
             event_count: 0,
@@ -177,8 +192,6 @@ impl World {
         panic!("{report}");
     }
 
-    // ---- time ----
-
     pub fn run(&mut self, span: Millis) {
         let end = self.now + span;
         while let Some((&(at, _), _)) = self.events.first_key_value() {
@@ -192,7 +205,8 @@ impl World {
         self.now = end;
     }
 
-    /// Runs until `done`, looked at ten times a second, and fails if that takes longer than `limit`.
+    /// Runs until `done`, looked at ten times a second, and fails if that takes longer than
+    /// `limit`.
     pub fn run_until(&mut self, what: &str, limit: Millis, done: impl Fn(&World) -> bool) {
         let end = self.now + limit;
         while !done(self) {
@@ -241,8 +255,8 @@ impl World {
         }
     }
 
-    /// How long what comes in now waits. One more than the pause, so that what comes as it ends waits too
-    /// and cannot overtake what came before.
+    /// How long what comes in now waits. One more than the pause, so that what comes as it ends
+    /// waits too and cannot overtake what came before.
     fn pause_left(&self, node: usize) -> Millis {
         (self.nodes[node].paused_until + Millis(1)).since(self.now)
     }
@@ -262,8 +276,6 @@ impl World {
         let life = self.nodes[node].life;
         self.schedule(Millis(after), Event::Tick { node, life });
     }
-
-    // ---- nodes ----
 
     fn start(&mut self, node: usize) {
         if self.nodes[node].machine.is_some() {
@@ -289,6 +301,7 @@ impl World {
     /// The process ends. Its peers hear of that, as a kernel tells them.
     pub fn crash(&mut self, node: usize) {
         self.note(format!("node {node} ends"));
+        self.tally.crashes += 1;
         self.nodes[node].machine = None;
         for link in self.network.links_of(node) {
             self.close(link);
@@ -351,7 +364,10 @@ impl World {
                     self.nodes[node].following = Some(primary);
                     self.nodes[node].primary_seen = self.now;
                 }
-                Action::StopFollowing => self.nodes[node].following = None,
+                Action::StopFollowing => {
+                    self.tally.takeovers += 1;
+                    self.nodes[node].following = None;
+                }
                 Action::DropSlotKeys(_)
                 | Action::DropAllKeys
                 | Action::Deliver { .. }
@@ -374,6 +390,7 @@ impl World {
         if let Err(violation) = verdict {
             self.violated(node, &violation);
         }
+        self.tally.failures += u64::from(matches!(decoded.body, Body::Fail(_)));
         let lost = self.rng.chance(self.faults.break_link);
         let delay = self.faults.delay_max;
         if let Some(arrival) = self.network.send(link, self.now, delay, lost, &mut self.rng) {
@@ -416,7 +433,8 @@ impl World {
         }
     }
 
-    /// What replication would report: a primary's data grows, a replica that reaches it has all of it.
+    /// What replication would report: a primary's data grows, a replica that reaches it has all of
+    /// it.
     fn report_replication(&mut self, node: usize) {
         let reached = self.nodes[node].following.and_then(|primary| {
             self.running().into_iter().find(|other| {
@@ -436,178 +454,5 @@ impl World {
         let data_age = self.now.since(self.nodes[node].primary_seen);
         let offset = self.nodes[node].offset;
         self.step(node, Input::Replication { offset, data_age });
-    }
-
-    // ---- faults ----
-
-    /// Ten times a second, what goes wrong now.
-    fn misfortune(&mut self) {
-        self.schedule(Millis(100), Event::Misfortune);
-        let faults = self.faults.clone();
-        let tenth = |rate: f64| rate / 10.0;
-        if self.rng.chance(tenth(faults.partition)) {
-            let group: BTreeSet<usize> =
-                (0..self.nodes.len()).filter(|_| self.rng.chance(0.4)).collect();
-            self.note(format!("partition: {group:?}, one way: {}", faults.one_way));
-            self.network.partition(self.nodes.len(), &group, faults.one_way);
-            let span = 1 + self.rng.below(faults.partition_max.0 + 1);
-            self.schedule(Millis(span), Event::Mend);
-        }
-        for node in self.running() {
-            let mut up_to = |span: Millis| Millis(1 + self.rng.below(span.0 + 1));
-            let (downtime, pause) = (up_to(faults.downtime_max), up_to(Millis(5000)));
-            let jump = up_to(faults.clock_jump_max).0.cast_signed();
-            if self.rng.chance(tenth(faults.crash)) {
-                self.crash_for(node, downtime);
-                if faults.address_changes {
-                    self.nodes[node].ip = format!("10.0.{}.{}", self.steps % 250, node + 1);
-                }
-            } else if self.rng.chance(tenth(faults.pause)) {
-                self.pause(node, pause);
-            } else if self.rng.chance(tenth(faults.clock_jump)) {
-                let jump = if self.rng.chance(0.5) { jump } else { -jump };
-                self.note(format!("clock of node {node} jumps by {jump} ms"));
-                self.nodes[node].clock_ahead += jump;
-            }
-        }
-        if self.rng.chance(0.1) {
-            for link in self.network.dead_links() {
-                let [one, other] = self.network.ends_of(link);
-                self.close(one.link);
-                self.schedule(Millis(1), Event::Closed { end: other });
-                self.schedule(Millis(1), Event::Closed { end: one });
-            }
-        }
-    }
-
-    /// No more faults: everything runs, everything is connected, clocks run evenly from now on.
-    pub fn heal(&mut self) {
-        self.note("healed".to_owned());
-        self.faults = Faults::none();
-        self.operator_moves_slots = false;
-        self.network.mend();
-        for node in 0..self.nodes.len() {
-            self.nodes[node].paused_until = Millis::ZERO;
-            self.start(node);
-        }
-    }
-
-    // ---- operators ----
-
-    /// What redis-cli does to create a cluster, up to the point where it is ready.
-    pub fn create_cluster(&mut self) {
-        let primaries = self.shape.primaries;
-        for primary in 0..primaries {
-            let first = Slot::COUNT * primary / primaries;
-            let last = Slot::COUNT * (primary + 1) / primaries;
-            let slots = Slot::all().skip(first).take(last - first).collect();
-            self.admin(primary, &Admin::AddSlots(slots)).expect("free slots");
-        }
-        for node in 0..self.nodes.len() {
-            let epoch = node as u64 + 1;
-            self.admin(node, &Admin::SetConfigEpoch(epoch)).expect("a fresh node");
-        }
-        for node in 1..self.nodes.len() {
-            let ip = self.nodes[0].ip.clone();
-            let meet = Admin::Meet { ip, port: 6379, bus_port: 16379 };
-            self.admin(node, &meet).expect("a valid address");
-        }
-        let count = self.nodes.len();
-        self.run_until("all nodes have met", Millis::from_secs(60), |world| {
-            let knows_all = |node| world.machine(node).table().node_count() == count;
-            world.running().into_iter().all(knows_all) && world.agree()
-        });
-        for replica in primaries..count {
-            let primary = self.id((replica - primaries) % primaries).to_string();
-            self.admin(replica, &Admin::Replicate(primary)).expect("an empty node");
-        }
-        self.run_until("the cluster is ready", Millis::from_secs(60), World::has_converged);
-    }
-
-    /// Moves a slot as redis-cli does, while all is well and every node has the latest epoch.
-    ///
-    /// The last condition is the bus protocol's, not ours: a finished move takes an epoch without asking anyone,
-    /// so two moves in two halves of a cluster can take the same one.
-    fn operate(&mut self) {
-        self.schedule(Millis(1000), Event::Operator);
-        let everyone = self.running();
-        let epochs: BTreeSet<_> =
-            everyone.iter().map(|node| self.machine(*node).current_epoch()).collect();
-        if !self.operator_moves_slots || epochs.len() != 1 || !self.has_converged() {
-            return;
-        }
-        let slot = Slot::all().nth(self.rng.index(Slot::COUNT)).expect("in range");
-        let table = self.machine(everyone[0]).table();
-        let Some(owner) = table.owner_id(slot) else { return };
-        let Some(source) = everyone.iter().copied().find(|node| self.id(*node) == owner) else {
-            return;
-        };
-        let target = everyone[self.rng.index(everyone.len())];
-        if target == source {
-            return;
-        }
-        let (from, to) = (owner.to_string(), self.id(target).to_string());
-        let mut order = vec![
-            (target, SetSlot::Importing(from)),
-            (source, SetSlot::Migrating(to.clone())),
-            (target, SetSlot::Node(to.clone())),
-            (source, SetSlot::Node(to.clone())),
-        ];
-        let others = everyone.into_iter().filter(|node| ![source, target].contains(node));
-        order.extend(others.map(|node| (node, SetSlot::Node(to.clone()))));
-        for (node, action) in order {
-            let told = self.nodes[node].machine.is_some()
-                && self.admin(node, &Admin::SetSlot(slot, action)).is_ok();
-            if !told {
-                return; // redis-cli gives up here too; a later check finds the open slot
-            }
-        }
-    }
-
-    // ---- questions ----
-
-    /// All running nodes have the same owner for every slot.
-    pub fn agree(&self) -> bool {
-        let owners = |node: usize| {
-            let table = self.machine(node).table();
-            table
-                .iter()
-                .filter(|node| node.slot_count > 0)
-                .map(|node| (node.id, &node.slots))
-                .collect()
-        };
-        let views: Vec<BTreeMap<NodeId, _>> = self.running().into_iter().map(owners).collect();
-        views.windows(2).all(|pair| pair[0] == pair[1])
-    }
-
-    /// Everybody runs and agrees; every slot has a live owner that nobody suspects; no two primaries share an
-    /// epoch; every node knows every other, and serves.
-    pub fn has_converged(&self) -> bool {
-        let everyone = self.running();
-        everyone.len() == self.nodes.len()
-            && everyone.iter().all(|node| self.is_content(*node))
-            && self.agree()
-    }
-
-    fn is_content(&self, node: usize) -> bool {
-        let machine = self.machine(node);
-        let table = machine.table();
-        let unwell = NodeFlags::FAILING | NodeFlags::NOADDR | NodeFlags::HANDSHAKE;
-        let ids: BTreeSet<NodeId> = table.iter().map(|node| node.id).collect();
-        let live: BTreeSet<NodeId> = self.running().into_iter().map(|node| self.id(node)).collect();
-        let primaries: Vec<_> =
-            table.iter().filter(|node| node.is_voter()).map(|node| node.config_epoch).collect();
-        let epochs: BTreeSet<_> = primaries.iter().collect();
-        machine.is_ok()
-            && ids == live
-            && table.iter().all(|node| !node.has(unwell))
-            && Slot::all().all(|slot| table.owner(slot).is_some_and(|owner| owner.is_primary()))
-            && epochs.len() == primaries.len()
-    }
-
-    /// A digest of everything that happened.
-    pub fn fingerprint(&self) -> String {
-        let texts = self.running().into_iter().map(|node| self.machine(node).saved_text());
-        format!("{} {} {:?}", self.steps, self.event_count, texts.collect::<Vec<_>>())
     }
 }
