@@ -4,12 +4,25 @@
 //! map.
 
 pub mod base;
-pub mod cluster;
-pub mod commands;
-pub mod config;
-pub mod keyspace;
-pub mod persist;
-pub mod resp;
 pub mod spec;
-pub mod state;
+
+pub mod config;
+pub mod resp;
 pub mod types;
+
+pub mod keyspace;
+
+pub mod cluster;
+pub mod persist;
+
+pub mod state;
+
+pub mod commands;
+
+pub mod engine;
+
+pub mod admin;
+pub mod server;
+
+/// The Redis version we say we are where tools choose their paths by it.
+pub const REDIS_VERSION: &str = "7.2.4";

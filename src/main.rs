@@ -1,1 +1,51 @@
-fn main() {}
+//! The `redpoll` binary: picks what to run by subcommand, or by the name it was started under.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The allocator whose figures INFO reports.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// A sharded, replicated cache cluster that speaks the Redis protocol.
+#[derive(Parser)]
+#[command(name = "redpoll", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run one node: `redpoll server [file.conf] [--directive value ...]`.
+    Server {
+        /// A configuration file, then directives.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Run a small cluster on this machine.
+    Local {
+        #[command(subcommand)]
+        action: redpoll::admin::local::Action,
+    },
+}
+
+fn main() -> ExitCode {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(subcommand) = alias(arguments.first()) {
+        arguments.insert(1, subcommand.into());
+    }
+    match Arguments::parse_from(arguments).command {
+        Command::Server { arguments } => redpoll::server::run(&arguments),
+        Command::Local { action } => redpoll::admin::local::run(action),
+    }
+}
+
+/// The subcommand that the name of the executable stands for.
+fn alias(executable: Option<&OsString>) -> Option<&'static str> {
+    let name = Path::new(executable?).file_name()?.to_str()?;
+    (name == "redpoll-server").then_some("server")
+}

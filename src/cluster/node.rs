@@ -18,8 +18,8 @@ pub struct Address {
 }
 
 impl Address {
-    /// From the two client ports as the bus and `nodes.conf` order them: first the one of the
-    /// transport that the bus uses.
+    /// From the two client ports as the bus and `nodes.conf` order them: first the one of the transport that
+    /// the bus uses.
     #[must_use]
     pub fn from_wire(ip: String, first: u16, second: u16, bus_port: u16, tls: bool) -> Address {
         let (port, tls_port) = if tls { (second, first) } else { (first, second) };

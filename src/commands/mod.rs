@@ -4,6 +4,7 @@
 //! what it changed through [`Ctx::changed`], from which everything that follows a change derives.
 
 mod args;
+pub mod connection;
 mod context;
 pub mod expiry;
 pub mod generic;

@@ -6,8 +6,12 @@ use super::{Command, Handler, KeyFinder};
 use crate::spec::{Begin, Categories, CommandSpec, Find, Flags, KeyFlags};
 
 /// Every family's commands, containers before their subcommands.
-const FAMILIES: &[&[&Command]] =
-    &[super::generic::COMMANDS, super::hash::COMMANDS, super::server::COMMANDS];
+const FAMILIES: &[&[&Command]] = &[
+    super::connection::COMMANDS,
+    super::server::COMMANDS,
+    super::generic::COMMANDS,
+    super::hash::COMMANDS,
+];
 
 /// A command in the table, with what is worth computing once.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use bitflags::bitflags;
 use parking_lot::Mutex;
 
 use crate::base::Millis;
+use crate::config::Caller;
 use crate::resp::{Proto, Value};
 use crate::spec::CmdError;
 
@@ -42,6 +43,8 @@ bitflags! {
         const SUBSCRIBED = 1 << 11;
         /// Runs MONITOR.
         const MONITOR = 1 << 12;
+        /// Waits in a blocking command, which CLIENT UNBLOCK can end.
+        const UNBLOCKABLE = 1 << 13;
     }
 }
 
@@ -60,6 +63,12 @@ impl Client {
     pub fn new(shared: Arc<ClientShared>, authenticated: bool) -> Client {
         let flags = ClientFlags::from_bits_truncate(shared.flags.load(Ordering::Relaxed));
         Client { shared, db: 0, proto: Proto::Resp2, authenticated, flags }
+    }
+
+    /// How protected settings and commands see this connection.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        if self.shared.loopback { Caller::Local } else { Caller::Remote }
     }
 
     /// Sets or clears `flag`, also where other threads look.
@@ -91,6 +100,8 @@ pub struct ClientShared {
     pub local: String,
     pub fd: i32,
     pub worker: usize,
+    /// The other end is on this machine.
+    pub loopback: bool,
     pub created: Millis,
     pub last_active: AtomicU64,
     /// Number of the latest command in the command table.
@@ -147,6 +158,8 @@ pub struct Origin {
     pub fd: i32,
     pub worker: usize,
     pub unix_socket: bool,
+    /// The other end is on this machine.
+    pub loopback: bool,
 }
 
 impl ClientShared {
@@ -168,6 +181,7 @@ impl ClientShared {
             local: origin.local,
             fd: origin.fd,
             worker: origin.worker,
+            loopback: origin.loopback,
             created: now,
             last_active: AtomicU64::new(now.0),
             last_command: AtomicU32::new(u32::MAX),

@@ -20,6 +20,8 @@ bitflags! {
         const CLUSTER_DOWN = 1 << 4;
         /// A shutdown is under way.
         const SHUTTING_DOWN = 1 << 5;
+        /// DEBUG SET-ACTIVE-EXPIRE 0: expired keys go only when somebody looks at them.
+        const NO_ACTIVE_EXPIRE = 1 << 7;
         /// Somebody runs MONITOR.
         const MONITORED = 1 << 6;
     }

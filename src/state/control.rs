@@ -8,8 +8,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{ClientShared, Mail};
-use crate::base::Millis;
-use crate::cluster::Admin;
+use crate::base::{Millis, Slot};
+use crate::cluster::{Admin, LocalKeys};
+use crate::config::Caller;
 use crate::resp::Value;
 use crate::spec::CmdError;
 
@@ -17,10 +18,16 @@ use crate::spec::CmdError;
 #[derive(Debug)]
 pub enum Request {
     /// CONFIG SET of several settings, all or nothing.
-    ConfigSet(Vec<(Vec<u8>, Vec<u8>)>),
+    ConfigSet {
+        pairs: Vec<(Vec<u8>, Vec<u8>)>,
+        caller: Caller,
+    },
     ConfigRewrite,
     /// A CLUSTER subcommand that reads or changes the cluster machine.
-    Cluster(Admin),
+    Cluster {
+        command: Admin,
+        facts: LocalFacts,
+    },
     Shutdown(Shutdown),
     /// CLIENT PAUSE until then; `None` ends a pause.
     Pause(Option<Pause>),
@@ -30,6 +37,25 @@ pub enum Request {
         message: Vec<u8>,
         shard: bool,
     },
+}
+
+/// What the data plane saw of the keys while it posted a CLUSTER subcommand: the control plane looks at
+/// no keys itself.
+#[derive(Clone, Copy, Debug)]
+pub struct LocalFacts {
+    /// Keys in the one slot that the subcommand names.
+    pub keys_in_slot: u64,
+    pub is_empty: bool,
+}
+
+impl LocalKeys for LocalFacts {
+    fn count_in_slot(&self, _: Slot) -> u64 {
+        self.keys_in_slot
+    }
+
+    fn is_empty(&self) -> bool {
+        self.is_empty
+    }
 }
 
 /// How CLIENT PAUSE holds commands back.

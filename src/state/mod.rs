@@ -7,6 +7,7 @@
 pub mod client;
 pub mod conditions;
 pub mod control;
+pub mod dump;
 pub mod histogram;
 pub mod latency;
 pub mod registry;
@@ -17,6 +18,7 @@ pub mod stats;
 pub use client::{Client, ClientFlags, ClientShared, Mail};
 pub use conditions::Conditions;
 pub use control::{Ask, Control, Request};
+pub use dump::Dump;
 pub use histogram::Histogram;
 pub use latency::LatencyMonitor;
 pub use registry::Registry;

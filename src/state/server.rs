@@ -1,11 +1,11 @@
 //! The process-wide state, created once and shared by every thread.
 
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
-use super::{Conditions, Control, LatencyMonitor, Registry, SlowLog, Stats};
+use super::{Conditions, Control, Dump, LatencyMonitor, Registry, SlowLog, Stats};
 use crate::base::{Millis, ReplId};
 use crate::cluster::ClusterView;
 use crate::config::Settings;
@@ -18,8 +18,8 @@ pub struct Identity {
     pub started: Millis,
     pub pid: u32,
     pub executable: String,
-    /// Empty when the node was started without one.
-    pub config_file: String,
+    /// `None` when the node was started without one.
+    pub config_file: Option<PathBuf>,
     pub worker_threads: usize,
 }
 
@@ -34,10 +34,11 @@ pub struct Server {
     pub latency: LatencyMonitor,
     pub conditions: Conditions,
     pub control: Control,
+    pub garbage: Dump,
     /// What the data plane knows of the cluster; `None` when cluster mode is off.
-    pub cluster: Option<ArcSwap<ClusterView>>,
-    settings: ArcSwap<Settings>,
-    settings_version: AtomicU64,
+    pub cluster: Option<Arc<ArcSwap<ClusterView>>>,
+    /// The settings in force; only the control plane replaces them.
+    pub settings: Arc<ArcSwap<Settings>>,
 }
 
 impl Server {
@@ -51,17 +52,17 @@ impl Server {
         cluster: Option<ClusterView>,
     ) -> Server {
         Server {
+            clients: Registry::new(identity.worker_threads),
             identity,
             keyspace,
             stats,
-            clients: Registry::default(),
             slowlog: SlowLog::default(),
             latency: LatencyMonitor::default(),
             conditions: Conditions::default(),
             control,
-            cluster: cluster.map(ArcSwap::from_pointee),
-            settings: ArcSwap::from_pointee(settings),
-            settings_version: AtomicU64::new(0),
+            garbage: Dump::default(),
+            cluster: cluster.map(|view| Arc::new(ArcSwap::from_pointee(view))),
+            settings: Arc::new(ArcSwap::from_pointee(settings)),
         }
     }
 
@@ -69,18 +70,5 @@ impl Server {
     #[must_use]
     pub fn settings(&self) -> Arc<Settings> {
         self.settings.load_full()
-    }
-
-    /// Changes with every [`Server::publish_settings`], so that workers know when to look again.
-    #[inline]
-    #[must_use]
-    pub fn settings_version(&self) -> u64 {
-        self.settings_version.load(Ordering::Acquire)
-    }
-
-    /// Puts new settings in force. Only the control plane does this.
-    pub fn publish_settings(&self, settings: Settings) {
-        self.settings.store(Arc::new(settings));
-        self.settings_version.fetch_add(1, Ordering::AcqRel);
     }
 }

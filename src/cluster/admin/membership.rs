@@ -1,5 +1,4 @@
-//! Who belongs to the cluster and in which role: MEET, FORGET, REPLICATE, FAILOVER, RESET,
-//! SET-CONFIG-EPOCH.
+//! Who belongs to the cluster and in which role: MEET, FORGET, REPLICATE, FAILOVER, RESET, SET-CONFIG-EPOCH.
 
 use tracing::{info, warn};
 

@@ -1,0 +1,3 @@
+//! L8: the tools in the same binary: what an operator runs besides the server.
+
+pub mod local;

@@ -1,0 +1,317 @@
+//! Talking to the connection itself: PING, ECHO, AUTH, HELLO, SELECT, RESET, QUIT.
+
+use crate::commands::{Args, Command, Ctx, Reply};
+use std::sync::atomic::Ordering;
+
+use crate::resp::Proto;
+use crate::spec::{Arg, Arity, CmdError, CmdResult, CommandSpec, Flags, Group, Plan};
+use crate::state::ClientFlags;
+
+/// The one user there is.
+const DEFAULT_USER: &str = "default";
+
+pub const PING: Command = Command::new(
+    CommandSpec {
+        name: "ping",
+        summary: "Ping the server",
+        since: "1.0.0",
+        complexity: "O(1)",
+        group: Group::Connection,
+        arity: Arity::AtLeast(1),
+        flags: Flags::FAST,
+        args: &[Arg::string("message").optional()],
+        tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+        plan: Plan::Batch,
+        ..CommandSpec::BASE
+    },
+    ping,
+);
+
+fn ping(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    if args.left() > 1 {
+        return Err(args.wrong_arity());
+    }
+    if args.left() == 0 {
+        return Ok(Reply::Simple("PONG"));
+    }
+    cx.out.bulk(args.bytes()?);
+    Ok(Reply::Written)
+}
+
+pub const ECHO: Command = Command::new(
+    CommandSpec {
+        name: "echo",
+        summary: "Echo the given string",
+        since: "1.0.0",
+        complexity: "O(1)",
+        group: Group::Connection,
+        arity: Arity::Exact(2),
+        flags: Flags::LOADING.union(Flags::STALE).union(Flags::FAST),
+        args: &[Arg::string("message")],
+        plan: Plan::Batch,
+        ..CommandSpec::BASE
+    },
+    echo,
+);
+
+fn echo(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    cx.out.bulk(args.bytes()?);
+    Ok(Reply::Written)
+}
+
+pub const AUTH: Command = Command::new(
+    CommandSpec {
+        name: "auth",
+        summary: "Authenticate to the server",
+        since: "1.0.0",
+        complexity: "O(N) where N is the number of passwords defined for the user",
+        group: Group::Connection,
+        arity: Arity::AtLeast(2),
+        flags: Flags::NO_SCRIPT
+            .union(Flags::LOADING)
+            .union(Flags::STALE)
+            .union(Flags::FAST)
+            .union(Flags::NO_AUTH)
+            .union(Flags::ALLOW_BUSY),
+        args: &[Arg::string("username").since("6.0.0").optional(), Arg::string("password")],
+        history: &[("6.0.0", "Added ACL style (username and password).")],
+        ..CommandSpec::BASE
+    },
+    auth,
+);
+
+fn auth(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    let (user, password) = match args.left() {
+        1 if cx.settings.requirepass.is_none() => {
+            return Err(CmdError::text(
+                "ERR AUTH <password> called without any password configured for the default user. \
+                 Are you sure your configuration is correct?",
+            ));
+        }
+        1 => (DEFAULT_USER.as_bytes(), args.bytes()?),
+        2 => (args.bytes()?, args.bytes()?),
+        _ => return Err(CmdError::Syntax),
+    };
+    authenticate(cx, user, password)?;
+    Ok(Reply::Ok)
+}
+
+/// Makes the connection the user's, if the password is right.
+fn authenticate(cx: &mut Ctx<'_>, user: &[u8], password: &[u8]) -> CmdResult<()> {
+    let expected = cx.settings.requirepass.as_deref();
+    let right = expected.is_none_or(|expected| same_secret(expected, password));
+    if user != DEFAULT_USER.as_bytes() || !right {
+        cx.server.stats.acl_access_denied_auth.fetch_add(1, Ordering::Relaxed);
+        return Err(CmdError::WrongPass);
+    }
+    cx.client.authenticated = true;
+    Ok(())
+}
+
+/// Compares without telling by its duration where two secrets first differ.
+fn same_secret(expected: &[u8], given: &[u8]) -> bool {
+    let differ = expected.iter().zip(given).fold(0, |differ, (a, b)| differ | (a ^ b));
+    expected.len() == given.len() && differ == 0
+}
+
+pub const HELLO: Command = Command::new(
+    CommandSpec {
+        name: "hello",
+        summary: "Handshake with Redis",
+        since: "6.0.0",
+        complexity: "O(1)",
+        group: Group::Connection,
+        arity: Arity::AtLeast(1),
+        flags: Flags::NO_SCRIPT
+            .union(Flags::LOADING)
+            .union(Flags::STALE)
+            .union(Flags::FAST)
+            .union(Flags::NO_AUTH)
+            .union(Flags::ALLOW_BUSY),
+        args: &[Arg::block(
+            "arguments",
+            &[
+                Arg::int("protover"),
+                Arg::block(
+                    "username_password",
+                    &[Arg::string("username"), Arg::string("password")],
+                )
+                .token("AUTH")
+                .optional(),
+                Arg::string("clientname").token("SETNAME").optional(),
+            ],
+        )
+        .optional()],
+        history: &[(
+            "6.2.0",
+            "`protover` made optional; when called without arguments the command \
+            reports the current connection's context.",
+        )],
+        ..CommandSpec::BASE
+    },
+    hello,
+);
+
+fn hello(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    let mut proto = cx.client.proto;
+    if args.left() > 0 {
+        proto = match args.int() {
+            Ok(2) => Proto::Resp2,
+            Ok(3) => Proto::Resp3,
+            Ok(_) => return Err(CmdError::NoProto),
+            Err(_) => {
+                return Err(CmdError::text(
+                    "ERR Protocol version is not an integer or out of range",
+                ));
+            }
+        };
+    }
+    let mut credentials = None;
+    let mut name = None;
+    while let Some(token) = args.token() {
+        match token.upper() {
+            b"AUTH" if args.left() >= 2 => credentials = Some((args.bytes()?, args.bytes()?)),
+            b"SETNAME" if args.left() >= 1 => name = Some(args.bytes()?),
+            _ => {
+                let option = String::from_utf8_lossy(token.raw());
+                return Err(CmdError::owned(format!(
+                    "ERR Syntax error in HELLO option '{option}'"
+                )));
+            }
+        }
+    }
+    if let Some((user, password)) = credentials {
+        authenticate(cx, user, password)?;
+    }
+    if !cx.client.authenticated {
+        return Err(CmdError::text(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
+             HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and \
+             select the RESP protocol version at the same time",
+        ));
+    }
+    if let Some(name) = name {
+        set_name(cx, name)?;
+    }
+    cx.client.speak(proto);
+    cx.out.set_proto(proto);
+    greet(cx);
+    Ok(Reply::Written)
+}
+
+/// What HELLO tells of this server. It calls itself `redis`: clients choose their code paths by that.
+fn greet(cx: &mut Ctx<'_>) {
+    let mode = if cx.view.is_some() { "cluster" } else { "standalone" };
+    let out = &mut *cx.out;
+    out.map(7);
+    for (key, value) in [("server", "redis"), ("version", crate::REDIS_VERSION)] {
+        out.bulk(key.as_bytes());
+        out.bulk(value.as_bytes());
+    }
+    out.bulk(b"proto");
+    out.int(if out.proto() == Proto::Resp3 { 3 } else { 2 });
+    out.bulk(b"id");
+    out.int(cx.client.shared.id as i64);
+    for (key, value) in [("mode", mode), ("role", "master")] {
+        out.bulk(key.as_bytes());
+        out.bulk(value.as_bytes());
+    }
+    out.bulk(b"modules");
+    out.array(0);
+}
+
+/// Gives the connection a name; an empty one takes it away.
+pub(super) fn set_name(cx: &mut Ctx<'_>, name: &[u8]) -> CmdResult<()> {
+    if !is_printable_word(name) {
+        return Err(CmdError::text(
+            "ERR Client names cannot contain spaces, newlines or special characters.",
+        ));
+    }
+    cx.client.shared.details.lock().name = name.to_vec();
+    Ok(())
+}
+
+/// Whether CLIENT LIST can show it without quoting.
+pub(super) fn is_printable_word(text: &[u8]) -> bool {
+    text.iter().all(|byte| (b'!'..=b'~').contains(byte))
+}
+
+pub const SELECT: Command = Command::new(
+    CommandSpec {
+        name: "select",
+        summary: "Change the selected database for the current connection",
+        since: "1.0.0",
+        complexity: "O(1)",
+        group: Group::Connection,
+        arity: Arity::Exact(2),
+        flags: Flags::LOADING.union(Flags::STALE).union(Flags::FAST),
+        args: &[Arg::int("index")],
+        ..CommandSpec::BASE
+    },
+    select,
+);
+
+fn select(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    let db = args.int()?;
+    if cx.view.is_some() && db != 0 {
+        return Err(CmdError::text("ERR SELECT is not allowed in cluster mode"));
+    }
+    let db = u8::try_from(db).ok().filter(|&db| usize::from(db) < cx.server.keyspace.databases());
+    cx.client.select(db.ok_or(CmdError::DbOutOfRange)?);
+    Ok(Reply::Ok)
+}
+
+pub const RESET: Command = Command::new(
+    CommandSpec {
+        name: "reset",
+        summary: "Reset the connection",
+        since: "6.2.0",
+        complexity: "O(1)",
+        group: Group::Connection,
+        arity: Arity::Exact(1),
+        flags: Flags::NO_SCRIPT
+            .union(Flags::LOADING)
+            .union(Flags::STALE)
+            .union(Flags::FAST)
+            .union(Flags::NO_AUTH)
+            .union(Flags::ALLOW_BUSY),
+        ..CommandSpec::BASE
+    },
+    reset,
+);
+
+fn reset(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
+    let sticky = ClientFlags::UNIX_SOCKET.union(ClientFlags::BLOCKED);
+    let reset = cx.client.flags.difference(sticky);
+    cx.client.set(reset, false);
+    cx.client.select(0);
+    cx.client.speak(Proto::Resp2);
+    cx.out.set_proto(Proto::Resp2);
+    cx.client.authenticated = cx.settings.requirepass.is_none();
+    cx.client.shared.details.lock().name.clear();
+    Ok(Reply::Simple("RESET"))
+}
+
+pub const QUIT: Command = Command::new(
+    CommandSpec {
+        name: "quit",
+        summary: "Close the connection",
+        since: "1.0.0",
+        complexity: "O(1)",
+        group: Group::Connection,
+        arity: Arity::AtLeast(1),
+        flags: Flags::NO_SCRIPT
+            .union(Flags::LOADING)
+            .union(Flags::STALE)
+            .union(Flags::FAST)
+            .union(Flags::NO_AUTH)
+            .union(Flags::ALLOW_BUSY),
+        ..CommandSpec::BASE
+    },
+    quit,
+);
+
+fn quit(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
+    cx.client.set(ClientFlags::CLOSE_AFTER_REPLY, true);
+    Ok(Reply::Ok)
+}

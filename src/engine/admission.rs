@@ -1,0 +1,176 @@
+//! The gates a request passes before it runs, in the order in which their refusals win.
+//!
+//! The first half needs nothing but the request and the connection; the second is asked under the locks of
+//! the request's slots, because who owns a slot may only be decided there.
+
+use smallvec::SmallVec;
+
+use crate::base::Slot;
+use crate::commands::{Ctx, Registered, Table, keys};
+use crate::keyspace::{Key, Keyspace};
+use crate::resp::RawRequest;
+use crate::spec::{CmdError, CmdResult, Flags};
+use crate::state::Client;
+use crate::state::conditions::Condition;
+
+use super::redirect;
+
+/// Bytes of an unknown command's name and of its arguments that its error repeats.
+const ECHO_MAX: usize = 128;
+
+/// The command or subcommand a request names. `latest` is the previous request's: pipelines repeat.
+#[inline]
+pub(super) fn look_up(
+    request: RawRequest<'_>,
+    latest: Option<&'static Registered>,
+) -> CmdResult<&'static Registered> {
+    let name = request.arg(0);
+    let table = Table::get();
+    let found = match latest {
+        Some(latest) if !latest.is_subcommand && latest.spec.name.as_bytes() == name => latest,
+        _ => table.find(name).ok_or_else(|| unknown_command(request))?,
+    };
+    if found.subcommands.is_empty() || request.len() < 2 {
+        return Ok(found);
+    }
+    table.find_subcommand(found, request.arg(1)).ok_or_else(|| unknown_subcommand(request))
+}
+
+#[cold]
+fn unknown_command(request: RawRequest<'_>) -> CmdError {
+    let mut args = String::new();
+    for arg in request.args().skip(1) {
+        if args.len() >= ECHO_MAX {
+            break;
+        }
+        let room = ECHO_MAX - args.len();
+        args.push_str(&format!("'{}' ", echo(arg, room)));
+    }
+    CmdError::UnknownCommand { name: echo(request.arg(0), ECHO_MAX), args }
+}
+
+#[cold]
+fn unknown_subcommand(request: RawRequest<'_>) -> CmdError {
+    let container = echo(request.arg(0), ECHO_MAX).to_uppercase();
+    CmdError::UnknownSubcommand { name: echo(request.arg(1), ECHO_MAX), container }
+}
+
+fn echo(bytes: &[u8], max: usize) -> String {
+    String::from_utf8_lossy(&bytes[..bytes.len().min(max)]).into_owned()
+}
+
+/// Gates that need no key: arity, authentication.
+#[inline]
+pub(super) fn before_keys(
+    command: &'static Registered,
+    request: RawRequest<'_>,
+    client: &Client,
+) -> CmdResult<()> {
+    let spec = command.spec;
+    if !spec.arity.accepts(request.len()) {
+        return Err(CmdError::WrongArity { command: spec.name });
+    }
+    if !client.authenticated && !command.flags.contains(Flags::NO_AUTH) {
+        return Err(CmdError::NoAuth);
+    }
+    Ok(())
+}
+
+/// Appends the request's keys, hashed, to the group's.
+#[inline]
+pub(super) fn add_keys<'a, A>(
+    command: &'static Registered,
+    request: RawRequest<'a>,
+    keyspace: &Keyspace,
+    keys: &mut SmallVec<A>,
+) -> CmdResult<()>
+where
+    A: smallvec::Array<Item = Key<'a>>,
+{
+    if !command.has_keys {
+        return Ok(());
+    }
+    let mut add = |index: usize| {
+        let bytes = request.arg(index);
+        keys.push(Key::new(bytes, keyspace.hash(bytes), Slot::of(bytes)));
+    };
+    if let Some((first, last, step)) = command.key_range {
+        let end = if last >= 0 {
+            usize::from(first) + last as usize
+        } else {
+            request.len() - usize::from(last.unsigned_abs())
+        };
+        let end = end.min(request.len() - 1);
+        (usize::from(first)..=end).step_by(usize::from(step)).for_each(&mut add);
+        return Ok(());
+    }
+    let mut found = keys::Found::new();
+    // What makes no sense as keys is the handler's to refuse, in the command's own words.
+    if keys::find(command, request, &mut found).is_ok() {
+        found.sort_unstable_by_key(|&(index, _)| index);
+        found.iter().for_each(|&(index, _)| add(index as usize));
+    }
+    Ok(())
+}
+
+/// Whether CLIENT PAUSE holds the command back.
+#[inline]
+pub(super) fn is_paused(command: &'static Registered, conditions: Condition) -> bool {
+    if !conditions.intersects(Condition::PAUSE_ALL.union(Condition::PAUSE_WRITES)) {
+        return false;
+    }
+    conditions.contains(Condition::PAUSE_ALL)
+        || command.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE))
+}
+
+/// A gate asked under the request's locks.
+type Gate = fn(&Ctx<'_>, &'static Registered, Condition) -> CmdResult<()>;
+
+/// In the order in which refusals win; cluster routing comes before all of them.
+const GATES: &[Gate] = &[debug_is_enabled, memory_is_left, dataset_is_loaded];
+
+/// Conditions and flags under which the slow gates must be asked.
+const SUSPICIOUS: Condition = Condition::LOADING.union(Condition::OUT_OF_MEMORY);
+
+/// Gates that need the locks: slot ownership, memory, loading.
+#[inline]
+pub(super) fn under_locks(
+    cx: &mut Ctx<'_>,
+    command: &'static Registered,
+    keys: &[Key<'_>],
+    conditions: Condition,
+) -> CmdResult<()> {
+    if cx.view.is_some() && !keys.is_empty() {
+        redirect::check(cx, command, keys, conditions)?;
+    }
+    if conditions.intersects(SUSPICIOUS) || command.flags.contains(Flags::PROTECTED) {
+        return GATES.iter().try_for_each(|gate| gate(cx, command, conditions));
+    }
+    Ok(())
+}
+
+fn debug_is_enabled(cx: &Ctx<'_>, command: &'static Registered, _: Condition) -> CmdResult<()> {
+    if !command.flags.contains(Flags::PROTECTED) {
+        return Ok(());
+    }
+    if cx.settings.enable_debug_command.allows(cx.client.caller()) {
+        return Ok(());
+    }
+    let name = command.spec.container().to_uppercase();
+    let option = command.spec.container();
+    Err(CmdError::owned(format!(
+        "ERR {name} command not allowed. If the enable-{option}-command option is set to \"local\", \
+         you can run it from a local connection, otherwise you need to set this option in the \
+         configuration file, and then restart the server."
+    )))
+}
+
+fn memory_is_left(_: &Ctx<'_>, command: &'static Registered, on: Condition) -> CmdResult<()> {
+    let refused = on.contains(Condition::OUT_OF_MEMORY) && command.flags.contains(Flags::DENY_OOM);
+    if refused { Err(CmdError::OutOfMemory) } else { Ok(()) }
+}
+
+fn dataset_is_loaded(_: &Ctx<'_>, command: &'static Registered, on: Condition) -> CmdResult<()> {
+    let refused = on.contains(Condition::LOADING) && !command.flags.contains(Flags::LOADING);
+    if refused { Err(CmdError::Loading) } else { Ok(()) }
+}

@@ -1,0 +1,61 @@
+//! The data plane's clock: one monotonic reading per batch gives both Unix time and durations.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::base::Millis;
+
+/// Derives Unix time from the monotonic clock between two looks at the real one.
+#[derive(Debug)]
+pub struct Clock {
+    base: Instant,
+    unix_at_base: Duration,
+}
+
+impl Clock {
+    #[must_use]
+    pub fn new() -> Clock {
+        let mut clock = Clock { base: now(), unix_at_base: Duration::ZERO };
+        clock.resync();
+        clock
+    }
+
+    /// Looks at the system's clock again, so that its adjustments arrive here within a tick.
+    pub fn resync(&mut self) {
+        self.base = now();
+        self.unix_at_base = unix_time();
+    }
+
+    /// A monotonic reading, about 20 ns.
+    #[inline]
+    #[must_use]
+    pub fn read(&self) -> Instant {
+        now()
+    }
+
+    /// Unix time at a reading.
+    #[inline]
+    #[must_use]
+    pub fn unix(&self, at: Instant) -> Millis {
+        let since_base = at.saturating_duration_since(self.base);
+        Millis((self.unix_at_base + since_base).as_millis() as u64)
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Clock {
+        Clock::new()
+    }
+}
+
+/// Unix time now, straight from the system.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+pub fn unix_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+#[inline]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
+fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,323 @@
+//! A group: consecutive requests of one connection that run under one set of locks.
+//!
+//! Planning looks up commands and keys and stops before anything that must run alone; running takes the
+//! locks of all slots in ascending order, prefetches, executes in the client's order and lets go. So the
+//! order is the client's, whatever is grouped, and a group costs one gate, one lock per slot and two clock
+//! readings however many requests it has.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::admission;
+use super::session::{Session, Wait};
+use super::worker::Worker;
+use crate::base::Millis;
+use crate::commands::{Args, Ctx, Effects, Registered};
+use crate::config::Settings;
+use crate::keyspace::{Held, Key};
+use crate::resp::{Batch, RawRequest};
+use crate::spec::{CmdError, Flags, Plan};
+use crate::state::conditions::Condition;
+use crate::state::slowlog::trim_args;
+use crate::state::{Client, ClientFlags, Histogram, Server, SlowEntry, WorkerStats};
+
+/// Requests in one group.
+const STEPS_MAX: usize = 64;
+/// Keys after which a group takes no further request.
+const KEYS_MAX: usize = 128;
+/// Below this threshold (microseconds) of the slow log a group's mean would hide what it looks for.
+const EXACT_BELOW_MICROS: i64 = 1_000;
+
+/// One request, planned.
+pub(super) struct Step<'a> {
+    pub request: RawRequest<'a>,
+    pub command: Option<&'static Registered>,
+    /// Its keys among the group's.
+    pub first_key: usize,
+    pub end_key: usize,
+    /// Why it will not run.
+    pub refusal: Option<Box<CmdError>>,
+}
+
+/// What a group consists of.
+struct Group<'a> {
+    steps: SmallVec<[Step<'a>; STEPS_MAX]>,
+    keys: SmallVec<[Key<'a>; KEYS_MAX]>,
+    exclusive: bool,
+    /// The first request must wait for the end of CLIENT PAUSE.
+    paused: bool,
+}
+
+/// Runs the next group of the session's parsed requests; returns how many it took.
+pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
+    let Session { client, parser, batch, next, out, tickets, wait, .. } = session;
+    let server = Arc::clone(&worker.server);
+    let conditions = server.conditions.load();
+    let settings = worker.settings();
+    let group = plan(&server, settings, client, parser.input(), batch, *next, conditions);
+    if group.paused {
+        *wait = Some(Wait::Pause);
+        client.set(ClientFlags::BLOCKED, true);
+        return 0;
+    }
+    let Group { steps, mut keys, exclusive, .. } = group;
+    let taken = steps.len();
+    let keyspace = &server.keyspace;
+    let pass = keyspace.gate().enter(worker.index, exclusive);
+    // Only now: see `redirect` for why the view must not be older than the pass.
+    let outlook = worker.outlook();
+    let started = outlook.clock.read();
+    let now = outlook.clock.unix(started);
+    let db = if exclusive {
+        Held::whole(keyspace, client.db, &mut keys, now)
+    } else {
+        Held::lock(keyspace, client.db, &mut keys, now)
+    };
+    let mut cx = Ctx {
+        now,
+        db,
+        out,
+        client,
+        server: outlook.server,
+        settings: outlook.settings,
+        view: outlook.view,
+        stats: outlook.stats,
+        rng: outlook.rng,
+        effects: Effects::default(),
+        tickets,
+    };
+    for step in &steps {
+        execute(&mut cx, step, &keys[step.first_key..step.end_key], conditions);
+    }
+    let Ctx { mut db, effects, client, .. } = cx;
+    let garbage = std::mem::take(&mut db.garbage);
+    let counters = db.release();
+    drop(pass);
+    if !garbage.is_empty() {
+        server.garbage.throw(garbage);
+    }
+    let elapsed = outlook.clock.read().saturating_duration_since(started);
+    outlook.stats.hits.add(counters.hits);
+    outlook.stats.misses.add(counters.misses);
+    outlook.stats.expired_keys.add(counters.expired);
+    outlook.stats.dirty.add(effects.changes + counters.expired);
+    outlook.stats.commands.add(taken as u64);
+    let account = Account { server: outlook.server, settings: outlook.settings, now, client };
+    account.group(outlook.stats, &steps, elapsed);
+    *next += taken;
+    if let Some(ticket) = effects.awaiting {
+        client.set(ClientFlags::BLOCKED, true);
+        *wait = Some(Wait::Answer(ticket));
+    }
+    taken
+}
+
+/// Takes requests until one must run alone, a bound is reached or there are no more.
+fn plan<'a>(
+    server: &Server,
+    settings: &Settings,
+    client: &Client,
+    input: &'a [u8],
+    batch: &'a Batch,
+    next: usize,
+    conditions: Condition,
+) -> Group<'a> {
+    let mut group =
+        Group { steps: SmallVec::new(), keys: SmallVec::new(), exclusive: false, paused: false };
+    let steps_max = if wants_exact_times(settings) || client.flags.intersects(ONE_BY_ONE) {
+        1
+    } else {
+        STEPS_MAX
+    };
+    let keyspace = &server.keyspace;
+    let mut latest: Option<&'static Registered> = None;
+    for index in next..batch.len() {
+        if group.steps.len() == steps_max || group.keys.len() >= KEYS_MAX {
+            break;
+        }
+        let request = batch.request(input, index);
+        let found = admission::look_up(request, latest);
+        let alone = found.as_ref().is_ok_and(|command| command.spec.plan != Plan::Batch);
+        if alone && !group.steps.is_empty() {
+            break;
+        }
+        if let Ok(command) = found
+            && admission::is_paused(command, conditions)
+        {
+            group.paused = group.steps.is_empty();
+            break;
+        }
+        latest = found.as_ref().ok().copied().or(latest);
+        let first_key = group.keys.len();
+        let checked = found.and_then(|command| {
+            admission::before_keys(command, request, client)?;
+            admission::add_keys(command, request, keyspace, &mut group.keys)?;
+            Ok(command)
+        });
+        let (command, refusal) = match checked {
+            Ok(command) => (Some(command), None),
+            Err(refusal) => {
+                group.keys.truncate(first_key);
+                (admission::look_up(request, latest).ok(), Some(Box::new(refusal)))
+            }
+        };
+        group.exclusive |= refusal.is_none()
+            && command.is_some_and(|command| command.spec.plan == Plan::Exclusive);
+        let end_key = group.keys.len();
+        group.steps.push(Step { request, command, first_key, end_key, refusal });
+        if alone {
+            break;
+        }
+    }
+    group
+}
+
+/// Flags under which the requests of a connection cannot share a group: each changes how the next runs.
+const ONE_BY_ONE: ClientFlags = ClientFlags::ASKING
+    .union(ClientFlags::REPLY_SKIP)
+    .union(ClientFlags::REPLY_SKIP_NEXT)
+    .union(ClientFlags::CLOSE_AFTER_REPLY);
+
+/// Whether every command has to be timed by itself.
+fn wants_exact_times(settings: &Settings) -> bool {
+    (0..EXACT_BELOW_MICROS).contains(&settings.slowlog_log_slower_than)
+        || settings.latency_monitor_threshold > Millis::ZERO
+}
+
+/// Runs one planned request and writes its reply.
+#[inline]
+fn execute(cx: &mut Ctx<'_>, step: &Step<'_>, keys: &[Key<'_>], conditions: Condition) {
+    let mark = cx.out.mark();
+    let asking = cx.client.flags.contains(ClientFlags::ASKING);
+    let result = match (&step.refusal, step.command) {
+        (None, Some(command)) => admission::under_locks(cx, command, keys, conditions)
+            .map_err(|refusal| (refusal, true))
+            .and_then(|()| {
+                let mut args = Args::new(step.request, keys, command);
+                (command.run)(cx, &mut args).map_err(|error| (error, false))
+            }),
+        (refusal, _) => {
+            let refusal = refusal.as_deref().expect("a request without a command is refused");
+            Err((refusal.clone(), true))
+        }
+    };
+    match result {
+        Ok(reply) => reply.encode(cx.out),
+        Err((error, rejected)) => {
+            cx.out.rewind(mark);
+            write_error(cx, step.command, &error, rejected);
+        }
+    }
+    if cx.client.flags.intersects(AFTERMATH) {
+        settle_flags(cx, mark, asking);
+    }
+}
+
+/// Flags that the end of a command has to look at.
+const AFTERMATH: ClientFlags = ClientFlags::ASKING
+    .union(ClientFlags::REPLY_OFF)
+    .union(ClientFlags::REPLY_SKIP)
+    .union(ClientFlags::REPLY_SKIP_NEXT);
+
+#[cold]
+fn settle_flags(cx: &mut Ctx<'_>, mark: crate::resp::Mark, was_asking: bool) {
+    if was_asking {
+        cx.client.set(ClientFlags::ASKING, false);
+    }
+    let flags = cx.client.flags;
+    if flags.intersects(ClientFlags::REPLY_OFF.union(ClientFlags::REPLY_SKIP)) {
+        cx.out.rewind(mark);
+    }
+    // SKIP takes effect with the command after the one that asked for it.
+    cx.client.set(ClientFlags::REPLY_SKIP, flags.contains(ClientFlags::REPLY_SKIP_NEXT));
+    cx.client.set(ClientFlags::REPLY_SKIP_NEXT, false);
+}
+
+#[cold]
+fn write_error(
+    cx: &mut Ctx<'_>,
+    command: Option<&'static Registered>,
+    error: &CmdError,
+    rejected: bool,
+) {
+    let text = error.to_string();
+    cx.server.stats.count_error(&text);
+    cx.stats.errors.add(1);
+    if let Some(command) = command {
+        let stats = &cx.stats.by_command[command.index];
+        if rejected { stats.rejected.add(1) } else { stats.failed.add(1) }
+    }
+    cx.out.error(&text);
+}
+
+/// What is written down after a group has run.
+struct Account<'a> {
+    server: &'a Server,
+    settings: &'a Settings,
+    now: Millis,
+    client: &'a Client,
+}
+
+impl Account<'_> {
+    fn group(&self, stats: &WorkerStats, steps: &[Step<'_>], elapsed: Duration) {
+        let nanos = elapsed.as_nanos() as u64 / steps.len().max(1) as u64;
+        // Runs of the same command are counted in one go: usually the whole group is one.
+        let ran = |step: &&Step<'_>| step.refusal.is_none();
+        let mut rest = steps.iter().filter(ran).filter_map(|step| step.command).peekable();
+        while let Some(command) = rest.next() {
+            let mut count = 1;
+            while rest.next_if(|next| next.index == command.index).is_some() {
+                count += 1;
+            }
+            let command_stats = &stats.by_command[command.index];
+            command_stats.calls.add(count);
+            command_stats.nanos.add(nanos * count);
+            if self.settings.latency_tracking {
+                let histogram = command_stats.latency.get_or_init(Histogram::default);
+                histogram.record(nanos, count as u32);
+            }
+        }
+        if let Some(command) = steps.last().and_then(|step| step.command) {
+            self.client.shared.last_command.store(command.index as u32, Ordering::Relaxed);
+        }
+        self.client.shared.last_active.store(self.now.0, Ordering::Relaxed);
+        let micros = nanos / 1000;
+        let threshold = self.settings.slowlog_log_slower_than;
+        if threshold >= 0 && micros >= threshold as u64 {
+            steps.iter().for_each(|step| self.log_slow(step, micros));
+        }
+        let spike = self.settings.latency_monitor_threshold.0;
+        if spike > 0 && micros / 1000 >= spike {
+            let fast = steps.iter().filter_map(|step| step.command).all(is_fast);
+            let event = if fast { "fast-command" } else { "command" };
+            self.server.latency.record(event, self.now.as_secs(), micros / 1000);
+        }
+    }
+
+    #[cold]
+    fn log_slow(&self, step: &Step<'_>, micros: u64) {
+        let Some(command) = step.command else {
+            return;
+        };
+        if command.flags.contains(Flags::SKIP_SLOWLOG) || step.refusal.is_some() {
+            return;
+        }
+        let shared = &self.client.shared;
+        let entry = SlowEntry {
+            id: 0,
+            unix_seconds: self.now.as_secs(),
+            micros,
+            args: trim_args(step.request.args()),
+            peer: shared.peer.clone(),
+            client_name: shared.details.lock().name.clone(),
+        };
+        self.server.slowlog.add(entry, self.settings.slowlog_max_len as usize);
+    }
+}
+
+fn is_fast(command: &'static Registered) -> bool {
+    command.flags.contains(Flags::FAST)
+}

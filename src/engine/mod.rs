@@ -1,0 +1,14 @@
+//! L7: runs requests: sessions, batches, what waits and what is woken. No sockets: a session is fed bytes
+//! and hands bytes back, so that the whole engine runs in-process under test.
+
+mod admission;
+mod clock;
+mod group;
+mod redirect;
+pub mod session;
+pub mod testing;
+pub mod worker;
+
+pub use clock::{Clock, unix_time};
+pub use session::{Progress, Session};
+pub use worker::Worker;

@@ -1,0 +1,185 @@
+//! One connection's conversation: bytes in, requests run in order, bytes out.
+
+use super::group;
+use super::worker::Worker;
+use crate::resp::{Batch, Encoder, Limits, Parser};
+use crate::state::{Client, ClientFlags, Mail};
+
+/// Requests parsed before the first of them runs.
+const PARSED_MAX: usize = 256;
+/// Requests run before other connections of the worker get their turn.
+const TURN_MAX: usize = 1024;
+
+/// Where a session stands when it gives the thread back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Everything received was run.
+    NeedsInput,
+    /// There is more to run, but it is the others' turn.
+    Yielded,
+    /// The next request has to wait for a message (see [`Session::deliver`]).
+    Waiting,
+    /// Write what is pending, then close.
+    Closing,
+}
+
+/// What the next request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// The answer with this ticket.
+    Answer(u64),
+    /// The end of CLIENT PAUSE.
+    Pause,
+}
+
+/// One connection's conversation.
+pub struct Session {
+    pub client: Client,
+    pub(super) parser: Parser,
+    pub(super) batch: Batch,
+    /// The first request of `batch` that has not run.
+    pub(super) next: usize,
+    pub(super) out: Encoder,
+    pub(super) tickets: u64,
+    pub(super) wait: Option<Wait>,
+    killed: bool,
+}
+
+impl Session {
+    #[must_use]
+    pub fn new(client: Client) -> Session {
+        let out = Encoder::new(client.proto);
+        Session {
+            client,
+            parser: Parser::new(),
+            batch: Batch::new(),
+            next: 0,
+            out,
+            tickets: 0,
+            wait: None,
+            killed: false,
+        }
+    }
+
+    /// Where the socket's bytes go.
+    #[inline]
+    pub fn parser(&mut self) -> &mut Parser {
+        &mut self.parser
+    }
+
+    /// What is to be sent.
+    #[inline]
+    pub fn out(&mut self) -> &mut Encoder {
+        &mut self.out
+    }
+
+    /// Runs what can be run now.
+    pub fn run(&mut self, worker: &mut Worker) -> Progress {
+        let mut turn = 0;
+        loop {
+            if self.killed || self.client.flags.contains(ClientFlags::CLOSE_AFTER_REPLY) {
+                return Progress::Closing;
+            }
+            if self.wait.is_some() {
+                return Progress::Waiting;
+            }
+            if self.next == self.batch.len() && !self.parse(worker) {
+                return self.settle();
+            }
+            if turn >= TURN_MAX {
+                return Progress::Yielded;
+            }
+            turn += group::run(self, worker);
+        }
+    }
+
+    /// Parses the next requests; false when there is none to run.
+    #[inline]
+    fn parse(&mut self, worker: &mut Worker) -> bool {
+        self.parser.consume(&mut self.batch);
+        self.next = 0;
+        let settings = worker.settings();
+        let limits = Limits {
+            max_bulk_len: settings.proto_max_bulk_len as usize,
+            max_query_buffer: settings.client_query_buffer_limit as usize,
+            authenticated: self.client.authenticated,
+            ..Limits::default()
+        };
+        match self.parser.parse(&limits, PARSED_MAX, &mut self.batch) {
+            Ok(()) => !self.batch.is_empty(),
+            Err(error) => {
+                self.refuse_stream(worker, &error.to_string());
+                false
+            }
+        }
+    }
+
+    /// The stream cannot be read on: say why, then close.
+    fn refuse_stream(&mut self, worker: &Worker, reason: &str) {
+        tracing::debug!(client = self.client.shared.id, reason, "protocol error");
+        worker.server.stats.count_error(reason);
+        self.out.error(reason);
+        self.client.set(ClientFlags::CLOSE_AFTER_REPLY, true);
+    }
+
+    fn settle(&self) -> Progress {
+        if self.client.flags.contains(ClientFlags::CLOSE_AFTER_REPLY) {
+            Progress::Closing
+        } else {
+            Progress::NeedsInput
+        }
+    }
+
+    /// Takes a message; call [`Session::run`] afterwards.
+    pub fn deliver(&mut self, mail: Mail) {
+        match mail {
+            Mail::Answer { ticket, answer } if self.wait == Some(Wait::Answer(ticket)) => {
+                self.wait = None;
+                self.client.set(ClientFlags::BLOCKED, false);
+                let mark = self.out.mark();
+                match answer {
+                    Ok(value) => self.out.value(&value),
+                    Err(error) => self.out.error(&error.to_string()),
+                }
+                self.drop_unwanted_reply(mark);
+            }
+            Mail::Answer { ticket, .. } => {
+                tracing::debug!(ticket, "answer came after the connection stopped waiting");
+            }
+            Mail::Push(value) => self.out.value(&value),
+            Mail::Wake => {
+                if self.wait == Some(Wait::Pause) {
+                    self.wait = None;
+                    self.client.set(ClientFlags::BLOCKED, false);
+                }
+            }
+            Mail::Kill => self.killed = true,
+            // Answers of the control plane cannot be unblocked, and nothing else blocks.
+            Mail::Unblock(_) => {}
+        }
+    }
+
+    /// CLIENT REPLY OFF and SKIP: forgets what a command wrote since `mark`.
+    #[inline]
+    pub(super) fn drop_unwanted_reply(&mut self, mark: crate::resp::Mark) {
+        if self.client.flags.intersects(ClientFlags::REPLY_OFF.union(ClientFlags::REPLY_SKIP)) {
+            self.out.rewind(mark);
+            self.client.set(ClientFlags::REPLY_SKIP, false);
+        }
+    }
+
+    /// Whether the connection was told to close without writing what is pending.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        self.killed
+    }
+
+    /// Hands buffer sizes to those who list connections.
+    pub fn publish_sizes(&self, output_bytes: usize) {
+        use std::sync::atomic::Ordering::Relaxed;
+        let shared = &self.client.shared;
+        shared.query_bytes.store(self.parser.buffered() as u64, Relaxed);
+        shared.query_capacity.store(self.parser.capacity() as u64, Relaxed);
+        shared.output_bytes.store(output_bytes as u64, Relaxed);
+    }
+}

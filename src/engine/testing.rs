@@ -1,0 +1,118 @@
+//! The engine in-process: one worker, one session, no sockets. For tests of commands and of the engine.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::{Progress, Session, Worker};
+use crate::base::{KeyHasher, Millis, ReplId, Rng};
+use crate::commands::Table;
+use crate::config::Settings;
+use crate::keyspace::Keyspace;
+use crate::resp::client::{ReplyDecoder, encode_command};
+use crate::resp::{OutputQueue, Value};
+use crate::state::client::Origin;
+use crate::state::{Ask, Client, ClientShared, Control, Identity, Mail, Server, Stats};
+
+/// Threads that touch keys: the one worker.
+const THREADS: usize = 1;
+
+/// A server without sockets, and one connection to it.
+pub struct Local {
+    pub server: Arc<Server>,
+    /// What the connection asked of the control plane.
+    pub asks: UnboundedReceiver<Ask>,
+    worker: Worker,
+    session: Session,
+}
+
+impl Local {
+    /// A standalone server with these settings.
+    #[must_use]
+    pub fn with_settings(settings: Settings) -> Local {
+        let mut rng = Rng::from_seed(1);
+        let (sender, asks) = unbounded_channel();
+        let identity = Identity {
+            run_id: ReplId::random(&mut rng),
+            started: Millis(1),
+            pid: 1,
+            executable: "redpoll".to_owned(),
+            config_file: None,
+            worker_threads: THREADS,
+        };
+        let keyspace =
+            Keyspace::new(settings.databases as usize, KeyHasher::seeded(&mut rng), THREADS);
+        let stats = Stats::new(THREADS, Table::get().all().len());
+        let control = Control::new(sender);
+        let server = Arc::new(Server::new(identity, settings, keyspace, stats, control, None));
+        let origin = Origin {
+            peer: "127.0.0.1:1".to_owned(),
+            local: "127.0.0.1:2".to_owned(),
+            fd: 0,
+            worker: 0,
+            unix_socket: false,
+            loopback: true,
+        };
+        let shared = Arc::new(ClientShared::new(server.clients.next_id(), origin, Millis(1)));
+        server.clients.insert(Arc::clone(&shared));
+        let worker = Worker::new(0, Arc::clone(&server), rng);
+        Local { server, asks, worker, session: Session::new(Client::new(shared, true)) }
+    }
+
+    /// Runs one command and returns its reply.
+    ///
+    /// # Panics
+    /// If there is no reply, or more than one.
+    pub fn run<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Value {
+        let replies = self.feed(&encode_command(args));
+        let [reply] = <[Value; 1]>::try_from(replies).expect("one command has one reply");
+        reply
+    }
+
+    /// Feeds raw bytes and returns the replies they brought about.
+    ///
+    /// # Panics
+    /// If the output is no sequence of replies.
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Value> {
+        self.session.parser().feed(bytes);
+        while self.session.run(&mut self.worker) == Progress::Yielded {}
+        self.replies()
+    }
+
+    /// Delivers a message as another thread would, and returns the replies that follow.
+    pub fn deliver(&mut self, mail: Mail) -> Vec<Value> {
+        self.session.deliver(mail);
+        while self.session.run(&mut self.worker) == Progress::Yielded {}
+        self.replies()
+    }
+
+    /// What the connection knows of itself.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.session.client
+    }
+
+    fn replies(&mut self) -> Vec<Value> {
+        let mut queue = OutputQueue::new();
+        queue.take_from(self.session.out());
+        let mut bytes = BytesMut::new();
+        while !queue.is_empty() {
+            let chunk = queue.first().to_vec();
+            queue.advance(chunk.len());
+            bytes.extend_from_slice(&chunk);
+        }
+        let (mut decoder, mut replies) = (ReplyDecoder::new(), Vec::new());
+        while let Some(reply) = decoder.decode(&mut bytes).expect("well-formed replies") {
+            replies.push(reply);
+        }
+        assert!(bytes.is_empty(), "a reply is cut off");
+        replies
+    }
+}
+
+impl Default for Local {
+    fn default() -> Local {
+        Local::with_settings(Settings::default())
+    }
+}

@@ -1,0 +1,202 @@
+//! From the command line to a running node, and down again.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use sd_notify::NotifyState;
+use tokio::runtime::Builder;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::bus::{Bus, BusError};
+use super::config_file::{self, ConfigFile, Loaded};
+use super::control::{ControlError, ControlLoop};
+use super::cron::Cron;
+use super::janitor::Janitor;
+use super::listen::{self, ListenError};
+use super::listeners::{Listeners, chain};
+use super::logging;
+use super::workers::{self, Order, WorkerHandle};
+use crate::base::{KeyHasher, Millis, ReplId, Rng};
+use crate::cluster::ClusterView;
+use crate::commands::Table;
+use crate::config::Settings;
+use crate::config::table::Supervised;
+use crate::engine::unix_time;
+use crate::keyspace::Keyspace;
+use crate::state::{Control, Identity, Server, Stats};
+
+/// Threads that take slot locks besides the workers: the janitor.
+const OTHER_THREADS: usize = 1;
+
+/// Why a node could not start. Each leaves the machine as it was.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error("could not change to the directory {dir}")]
+    Dir {
+        dir: String,
+        #[source]
+        cause: io::Error,
+    },
+    #[error("could not open the log file")]
+    Log(#[source] io::Error),
+    #[error("could not write the pid file")]
+    Pid(#[source] io::Error),
+    #[error("could not start a thread")]
+    Thread(#[source] io::Error),
+    #[error("could not listen")]
+    Listen(#[from] ListenError),
+    #[error("could not join the cluster")]
+    Bus(#[from] BusError),
+    #[error("the control plane ended")]
+    Control(#[from] ControlError),
+}
+
+/// Runs one node until it is told to end. `arguments` are a configuration file and directives, as
+/// `redis-server` takes them.
+pub fn run(arguments: &[OsString]) -> ExitCode {
+    let loaded = match config_file::load(arguments) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match serve(loaded) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The log may not be there yet, and who starts a node by hand looks at the terminal.
+            eprintln!("redpoll: {}", chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything from settings to the end of the process.
+fn serve(loaded: Loaded) -> Result<(), StartError> {
+    let Loaded { settings, file } = loaded;
+    enter_dir(&settings)?;
+    let logging = logging::start(&settings).map_err(StartError::Log)?;
+    let listeners = listen::open_all(&settings)?;
+    let where_to = listen::describe(&listeners);
+    write_pid(&settings)?;
+    let (control, asks) = unbounded_channel();
+    let bus = settings.cluster_enabled.then(|| Bus::open(&settings)).transpose()?;
+    let view = bus.as_ref().map(Bus::view);
+    let server = Arc::new(build(settings, file.as_ref(), Control::new(control), view));
+    let (workers, threads) = start_workers(&server)?;
+    let janitor = Janitor::start(Arc::clone(&server)).map_err(StartError::Thread)?;
+    let listeners = Listeners::start(Arc::clone(&server), Arc::clone(&workers), listeners);
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        pid = server.identity.pid,
+        workers = workers.len(),
+        addresses = %where_to,
+        "ready to accept connections"
+    );
+    tell_supervisor(&server.settings.load(), &NotifyState::Ready);
+    let cron = Cron::default();
+    let control = ControlLoop {
+        server: Arc::clone(&server),
+        asks,
+        logging,
+        listeners,
+        cron,
+        file,
+        bus,
+        pause: None,
+    };
+    let result = run_control(control);
+    tell_supervisor(&server.settings.load(), &NotifyState::Stopping);
+    workers.iter().for_each(|worker| worker.order(Order::Stop));
+    threads.into_iter().for_each(|thread| drop(thread.join()));
+    janitor.stop();
+    clean_up(&server.settings.load());
+    tracing::info!("bye");
+    result
+}
+
+fn run_control(control: ControlLoop) -> Result<(), StartError> {
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
+    let local = tokio::task::LocalSet::new();
+    Ok(local.block_on(&runtime, control.run())?)
+}
+
+/// The shared state of a fresh node.
+fn build(
+    settings: Settings,
+    file: Option<&ConfigFile>,
+    control: Control,
+    view: Option<ClusterView>,
+) -> Server {
+    let mut rng = Rng::from_entropy();
+    let worker_threads = match settings.worker_threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads as usize,
+    };
+    let identity = Identity {
+        run_id: ReplId::random(&mut rng),
+        started: Millis(unix_time().as_millis() as u64),
+        pid: std::process::id(),
+        executable: std::env::current_exe()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default(),
+        config_file: file.map(|file| file.path.clone()),
+        worker_threads,
+    };
+    let databases = if settings.cluster_enabled { 1 } else { settings.databases as usize };
+    let threads = worker_threads + OTHER_THREADS;
+    let keyspace = Keyspace::new(databases, KeyHasher::seeded(&mut rng), threads);
+    let stats = Stats::new(threads, Table::get().all().len());
+    Server::new(identity, settings, keyspace, stats, control, view)
+}
+
+fn start_workers(
+    server: &Arc<Server>,
+) -> Result<(Arc<[WorkerHandle]>, Vec<JoinHandle<()>>), StartError> {
+    let count = server.identity.worker_threads;
+    let started: Result<Vec<_>, _> =
+        (0..count).map(|index| workers::spawn(index, Arc::clone(server))).collect();
+    let (handles, threads): (Vec<_>, Vec<_>) =
+        started.map_err(StartError::Thread)?.into_iter().unzip();
+    Ok((handles.into(), threads))
+}
+
+fn enter_dir(settings: &Settings) -> Result<(), StartError> {
+    let dir = Path::new(OsStr::from_bytes(&settings.dir));
+    std::env::set_current_dir(dir)
+        .map_err(|cause| StartError::Dir { dir: dir.display().to_string(), cause })
+}
+
+fn write_pid(settings: &Settings) -> Result<(), StartError> {
+    match &settings.pidfile {
+        None => Ok(()),
+        Some(path) => {
+            let text = format!("{}\n", std::process::id());
+            fs::write(OsStr::from_bytes(path), text).map_err(StartError::Pid)
+        }
+    }
+}
+
+/// Removes what only a running node has.
+fn clean_up(settings: &Settings) {
+    for path in [&settings.pidfile, &settings.unixsocket].into_iter().flatten() {
+        if let Err(error) = fs::remove_file(OsStr::from_bytes(path)) {
+            tracing::debug!(%error, "could not remove a file on exit");
+        }
+    }
+}
+
+/// `Type=notify`: systemd hears when the node is ready and when it ends.
+fn tell_supervisor(settings: &Settings, state: &NotifyState<'_>) {
+    if matches!(settings.supervised, Supervised::Systemd | Supervised::Auto)
+        && let Err(error) = sd_notify::notify(false, std::slice::from_ref(state))
+    {
+        tracing::warn!(%error, "could not notify the supervisor");
+    }
+}

@@ -1,0 +1,220 @@
+//! The control plane's loop: the one place that changes settings, drives the cluster machine and ends the
+//! process. It has a thread of its own and touches no keys, so a busy data plane cannot hold it up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::bus::{Bus, BusError, Event, NodesFileError};
+use super::config_file::ConfigFile;
+use super::cron::Cron;
+use super::listeners::Listeners;
+use super::logging::Logging;
+use crate::base::Millis;
+use crate::config::{Caller, Settings};
+use crate::engine::unix_time;
+use crate::resp::Value;
+use crate::spec::CmdError;
+use crate::state::conditions::Condition;
+use crate::state::control::{Pause, Shutdown, Waiting};
+use crate::state::{Ask, Mail, Request, Server};
+
+/// How often time-driven work is looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Why the control plane cannot begin or go on: the process ends.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ControlError {
+    #[error("could not receive signals")]
+    Signals(#[source] std::io::Error),
+    #[error("could not start the cluster bus")]
+    Bus(#[from] BusError),
+    #[error("the cluster's state cannot be saved")]
+    NodesFile(#[from] NodesFileError),
+}
+
+/// What the control plane owns.
+pub(super) struct ControlLoop {
+    pub server: Arc<Server>,
+    pub asks: UnboundedReceiver<Ask>,
+    pub logging: Logging,
+    pub listeners: Listeners,
+    pub cron: Cron,
+    /// What CONFIG REWRITE writes; `None` without a configuration file.
+    pub file: Option<ConfigFile>,
+    /// `None` when cluster mode is off.
+    pub bus: Option<Bus>,
+    /// End of CLIENT PAUSE.
+    pub pause: Option<Pause>,
+}
+
+impl ControlLoop {
+    /// Runs until the process is to end.
+    ///
+    /// # Errors
+    /// If it cannot begin, or can go on no longer.
+    pub(super) async fn run(mut self) -> Result<(), ControlError> {
+        let listen_for = |kind| signal(kind).map_err(ControlError::Signals);
+        let mut terminate = listen_for(SignalKind::terminate())?;
+        let mut interrupt = listen_for(SignalKind::interrupt())?;
+        // A log file may be rotated, a terminal may go: neither ends a server.
+        let mut hangup = listen_for(SignalKind::hangup())?;
+        if let Some(bus) = &mut self.bus {
+            bus.start(Arc::clone(&self.server))?;
+        }
+        let mut ticks = tokio::time::interval(TICK);
+        loop {
+            let proceed = tokio::select! {
+                biased;
+                () = received(&mut terminate) => self.ends_by("SIGTERM"),
+                () = received(&mut interrupt) => self.ends_by("SIGINT"),
+                () = received(&mut hangup) => true,
+                event = next_event(self.bus.as_mut()) => self.bus_event(event)?,
+                _ = ticks.tick() => self.tick()?,
+                Some(ask) = self.asks.recv() => self.serve(ask)?,
+            };
+            if !proceed {
+                if let Some(bus) = self.bus {
+                    bus.stop();
+                }
+                return Ok(());
+            }
+        }
+    }
+
+    fn ends_by(&self, signal: &'static str) -> bool {
+        tracing::info!(signal, "shutting down");
+        false
+    }
+
+    fn bus_event(&mut self, event: Event) -> Result<bool, ControlError> {
+        if let Some(bus) = &mut self.bus {
+            bus.handle(event)?;
+        }
+        Ok(true)
+    }
+
+    fn tick(&mut self) -> Result<bool, ControlError> {
+        let now = Millis(unix_time().as_millis() as u64);
+        if let Some(bus) = &mut self.bus {
+            bus.tick(now)?;
+        }
+        self.cron.tick(&self.server, now);
+        if self.pause.is_some_and(|pause| pause.until <= now) {
+            self.set_pause(None);
+        }
+        Ok(true)
+    }
+
+    /// Serves one request; false when the process is to end.
+    fn serve(&mut self, ask: Ask) -> Result<bool, ControlError> {
+        let answer = match ask.request {
+            Request::ConfigSet { pairs, caller } => self.config_set(&pairs, caller)?,
+            Request::ConfigRewrite => self.config_rewrite(),
+            Request::Pause(pause) => {
+                self.set_pause(pause);
+                Ok(Value::ok())
+            }
+            Request::Shutdown(options) => match self.shutdown(options) {
+                Ok(()) => return Ok(false),
+                Err(refusal) => Err(refusal),
+            },
+            Request::Cluster { command, facts } => match &mut self.bus {
+                Some(bus) => bus.admin(&command, facts)?,
+                None => Err(CmdError::ClusterDisabled),
+            },
+            Request::Publish { channel, message, shard } => {
+                if let Some(bus) = &mut self.bus {
+                    bus.publish(channel, message, shard)?;
+                }
+                Ok(Value::ok())
+            }
+        };
+        answer_to(ask.from, answer);
+        Ok(true)
+    }
+}
+
+/// CLIENT PAUSE and SHUTDOWN.
+impl ControlLoop {
+    fn set_pause(&mut self, pause: Option<Pause>) {
+        self.pause = pause;
+        let (all, writes) = match pause {
+            None => (false, false),
+            Some(pause) => (!pause.writes_only, pause.writes_only),
+        };
+        self.server.conditions.set(Condition::PAUSE_ALL, all);
+        self.server.conditions.set(Condition::PAUSE_WRITES, writes);
+        if pause.is_none() {
+            self.server.clients.all().iter().for_each(|client| client.post(Mail::Wake));
+        }
+    }
+
+    fn shutdown(&mut self, options: Shutdown) -> Result<(), CmdError> {
+        if options.abort {
+            return Err(CmdError::text("ERR No shutdown in progress."));
+        }
+        tracing::info!("user requested shutdown");
+        Ok(())
+    }
+}
+
+/// CONFIG.
+impl ControlLoop {
+    fn config_set(
+        &mut self,
+        pairs: &[(Vec<u8>, Vec<u8>)],
+        caller: Caller,
+    ) -> Result<Result<Value, CmdError>, ControlError> {
+        let before = self.server.settings.load_full();
+        let mut after = Settings::clone(&before);
+        let pairs: Vec<(&[u8], &[u8])> =
+            pairs.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
+        let set = after.set(&pairs, caller).map(drop);
+        if let Err(refusal) = set.and_then(|()| self.listeners.change(&before, &after)) {
+            return Ok(Err(CmdError::owned(format!("ERR {refusal}"))));
+        }
+        self.logging.apply(&after);
+        let after = Arc::new(after);
+        self.server.settings.store(Arc::clone(&after));
+        if let Some(bus) = &mut self.bus {
+            bus.reconfigure(&after)?;
+        }
+        Ok(Ok(Value::ok()))
+    }
+
+    fn config_rewrite(&self) -> Result<Value, CmdError> {
+        let Some(file) = &self.file else {
+            return Err(CmdError::text("ERR The server is running without a config file"));
+        };
+        let path = file.path.display();
+        file.rewrite(&self.server.settings.load()).map_err(|error| {
+            tracing::warn!(%error, %path, "config rewrite failed");
+            CmdError::owned(format!("ERR Rewriting config file: {error}"))
+        })?;
+        tracing::info!(%path, "config file rewritten");
+        Ok(Value::ok())
+    }
+}
+
+/// The next event of the bus, or never.
+async fn next_event(bus: Option<&mut Bus>) -> Event {
+    match bus {
+        Some(bus) => bus.next_event().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn received(signal: &mut Signal) {
+    if signal.recv().await.is_none() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn answer_to(from: Option<Waiting>, answer: Result<Value, CmdError>) {
+    if let Some(waiting) = from {
+        waiting.answer(answer);
+    }
+}

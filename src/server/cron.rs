@@ -1,0 +1,61 @@
+//! What the control plane does every tick: samples, idle connections, memory.
+
+use std::sync::atomic::Ordering;
+
+use super::memory;
+use crate::base::Millis;
+use crate::state::conditions::Condition;
+use crate::state::{ClientFlags, Mail, Server};
+
+/// Idle connections are looked for this often.
+const IDLE_CHECK_EVERY: Millis = Millis(1000);
+
+/// Time-driven work of the control plane.
+#[derive(Default)]
+pub(super) struct Cron {
+    idle_checked: Millis,
+}
+
+impl Cron {
+    pub(super) fn tick(&mut self, server: &Server, now: Millis) {
+        sample_rates(server, now);
+        watch_memory(server);
+        if now.since(self.idle_checked) >= IDLE_CHECK_EVERY {
+            self.idle_checked = now;
+            close_idle(server, now);
+        }
+    }
+}
+
+fn sample_rates(server: &Server, now: Millis) {
+    let mut rates = server.stats.rates.lock();
+    rates.operations.sample(server.stats.sum(|worker| &worker.commands), now.0);
+    rates.net_in_bytes.sample(server.stats.sum(|worker| &worker.net_in_bytes), now.0);
+    rates.net_out_bytes.sample(server.stats.sum(|worker| &worker.net_out_bytes), now.0);
+}
+
+/// Notes the peak, and whether `maxmemory` is exceeded: nothing is evicted, so writes are then refused.
+fn watch_memory(server: &Server) {
+    let used = memory::allocated();
+    server.stats.memory_bytes.store(used, Ordering::Relaxed);
+    server.stats.peak_memory_bytes.fetch_max(used, Ordering::Relaxed);
+    let limit = server.settings.load().maxmemory;
+    server.conditions.set(Condition::OUT_OF_MEMORY, limit > 0 && used > limit);
+}
+
+/// `timeout`: closes connections that have sent nothing for that long and wait for nothing.
+fn close_idle(server: &Server, now: Millis) {
+    let timeout = u64::from(server.settings.load().timeout);
+    if timeout == 0 {
+        return;
+    }
+    let exempt = ClientFlags::BLOCKED.union(ClientFlags::SUBSCRIBED).union(ClientFlags::MONITOR);
+    for client in server.clients.all() {
+        let last_active = Millis(client.last_active.load(Ordering::Relaxed));
+        let idle = now.since(last_active) > Millis::from_secs(timeout);
+        if idle && !client.flags().intersects(exempt) {
+            tracing::debug!(client = client.id, "closing idle client");
+            client.post(Mail::Kill);
+        }
+    }
+}

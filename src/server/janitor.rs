@@ -1,0 +1,76 @@
+//! The housekeeping thread: removes what has expired and frees what was unlinked, away from the workers.
+//!
+//! It takes slot locks like a worker, one slot at a time and each for a bounded number of buckets, so that
+//! a worker never waits long for it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::sweep::Sweeper;
+use crate::base::Slot;
+use crate::keyspace::{Place, Table};
+use crate::state::Server;
+
+/// Sweeping begins this often, and takes at most its share of that time.
+const ROUND: Duration = Duration::from_millis(100);
+
+/// The thread, until it is stopped.
+pub(super) struct Janitor {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Janitor {
+    /// Starts the thread; its gate lane is the one after the workers'.
+    ///
+    /// # Errors
+    /// If the thread cannot be created.
+    pub(super) fn start(server: Arc<Server>) -> io::Result<Janitor> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::Builder::new().name("janitor".to_owned()).spawn(move || {
+            let mut sweeper = Sweeper::new(server.identity.worker_threads);
+            while !stopped.load(Ordering::Acquire) {
+                do_chores(&server);
+                sweeper.round(&server, ROUND);
+            }
+        })?;
+        Ok(Janitor { stop, thread })
+    }
+
+    /// Ends the thread.
+    pub(super) fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        drop(self.thread.join());
+    }
+}
+
+/// Frees what was left here, and empties lost slots.
+fn do_chores(server: &Server) {
+    let chores = server.garbage.collect(ROUND);
+    let count = chores.garbage.len();
+    drop(chores.garbage);
+    server.garbage.freed(count);
+    server.stats.lazyfreed_objects.fetch_add(count as u64, Ordering::Relaxed);
+    let tables = empty(server, &chores.lost_slots);
+    drop(tables);
+}
+
+/// Takes the keys of slots that went to another node, and did not come back meanwhile.
+fn empty(server: &Server, lost: &[Slot]) -> Vec<Table> {
+    let Some(published) = &server.cluster else {
+        return Vec::new();
+    };
+    if lost.is_empty() {
+        return Vec::new();
+    }
+    // Every command that began while the slots were ours has ended once this is granted.
+    let _alone = server.keyspace.gate().exclusive();
+    let view = published.load();
+    let gone =
+        lost.iter().filter(|&&slot| !view.is_mine(slot) && view.importing_from(slot).is_none());
+    gone.map(|&slot| server.keyspace.flush_slot(Place { db: 0, slot })).collect()
+}

@@ -1,0 +1,19 @@
+//! L8: the only async code: sockets, threads, clocks, signals and files around the engine and the machines.
+
+mod accept;
+mod boot;
+mod bus;
+mod config_file;
+mod connection;
+mod control;
+mod cron;
+mod janitor;
+mod listen;
+mod listeners;
+mod logging;
+mod memory;
+mod sweep;
+mod workers;
+
+pub use boot::run;
+pub use listeners::chain as error_chain;
