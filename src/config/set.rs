@@ -82,21 +82,20 @@ impl Settings {
         pairs: &[(&[u8], &[u8])],
         caller: Caller,
     ) -> Result<Vec<&'static Setting>, SetError> {
-        let mut chosen: Vec<(&'static str, &'static Setting)> = Vec::with_capacity(pairs.len());
-        for (name, _) in pairs {
-            let (name, setting) = self.may_set(name, caller)?;
-            if chosen.iter().any(|(earlier, _)| *earlier == name) {
-                return Err(SetError::Duplicate(name.to_owned()));
+        let mut chosen: Vec<&'static Setting> = Vec::with_capacity(pairs.len());
+        for (index, (name, _)) in pairs.iter().enumerate() {
+            chosen.push(self.may_set(name, caller)?);
+            if pairs[..index].iter().any(|(earlier, _)| earlier.eq_ignore_ascii_case(name)) {
+                return Err(SetError::Duplicate(spelled(name)));
             }
-            chosen.push((name, setting));
         }
         let mut next = self.clone();
         let mut changed: Vec<&'static Setting> = Vec::new();
-        for ((name, setting), (_, value)) in chosen.iter().zip(pairs) {
+        for (setting, (name, value)) in chosen.into_iter().zip(pairs) {
             setting
                 .read(&mut next, &[*value], Source::Runtime)
-                .map_err(|cause| SetError::Value { name: (*name).to_owned(), cause })?;
-            if !changed.contains(setting) && !setting.is_same(self, &next) {
+                .map_err(|cause| SetError::Value { name: spelled(name), cause })?;
+            if !changed.contains(&setting) && !setting.is_same(self, &next) {
                 changed.push(setting);
             }
         }
@@ -104,31 +103,25 @@ impl Settings {
         Ok(changed)
     }
 
-    /// The setting and the spelling that was used, if this caller may change it now.
-    fn may_set(
-        &self,
-        word: &[u8],
-        caller: Caller,
-    ) -> Result<(&'static str, &'static Setting), SetError> {
-        let found = TABLE.iter().find_map(|setting| {
-            let mut names = setting.spec.names();
-            let name = names.find(|name| name.as_bytes().eq_ignore_ascii_case(word))?;
-            Some((name, setting))
-        });
-        let known = found.filter(|(_, s)| !s.spec.flags.contains(ConfigFlags::FILE_ONLY));
-        let Some((name, setting)) = known else {
-            let name = String::from_utf8_lossy(word).replace(['\r', '\n'], " ");
-            return Err(SetError::Unknown(name));
-        };
+    /// The setting that is called so, if this caller may change it now.
+    fn may_set(&self, name: &[u8], caller: Caller) -> Result<&'static Setting, SetError> {
+        let is_known = |setting: &&Setting| !setting.spec.flags.contains(ConfigFlags::FILE_ONLY);
+        let setting = Setting::find(name).filter(is_known);
+        let setting = setting.ok_or_else(|| SetError::Unknown(spelled(name)))?;
         if setting.spec.when == When::AtStart {
-            return Err(SetError::Immutable(name.to_owned()));
+            return Err(SetError::Immutable(spelled(name)));
         }
         let is_protected = setting.spec.flags.contains(ConfigFlags::PROTECTED);
         if is_protected && !self.enable_protected_configs.allows(caller) {
-            return Err(SetError::Protected(name.to_owned()));
+            return Err(SetError::Protected(spelled(name)));
         }
-        Ok((name, setting))
+        Ok(setting)
     }
+}
+
+/// A name as the client spelled it, on one line.
+fn spelled(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).replace(['\r', '\n'], " ")
 }
 
 impl EnableFor {

@@ -293,7 +293,7 @@ impl Kind<u32> for Octal {
             Some(digits) => (true, digits),
             None => (false, word),
         };
-        if digits.is_empty() || !digits.iter().all(|digit| (b'0'..=b'7').contains(digit)) {
+        if !digits.iter().all(|digit| (b'0'..=b'7').contains(digit)) {
             return Err(ValueError::NotOctal);
         }
         let fold = |sum: u32, digit: &u8| sum.checked_mul(8)?.checked_add(u32::from(digit - b'0'));

@@ -147,7 +147,7 @@ fn is_title(mut text: &[u8]) -> bool {
 impl Kind<Vec<u8>> for TitleTemplate {
     fn read(&self, words: &[&[u8]], _: &Vec<u8>, _: Source) -> Result<Vec<u8>, ValueError> {
         let text = single(words)?;
-        if text.is_empty() || !is_title(text) {
+        if text.trim_ascii().is_empty() || !is_title(text) {
             let refusal = "template format is invalid or contains unknown variables";
             return Err(ValueError::Refused(refusal));
         }

@@ -40,7 +40,7 @@ fn refusals_are_those_of_redis() {
     check(&[("no-such", "1")], format!("{unknown}'no-such'"));
     check(&[("hz", "9"), ("no\r\nsuch", "1")], format!("{unknown}'no  such'"));
     check(&[("user", "x")], format!("{unknown}'user'"));
-    check(&[("Databases", "1")], failed("databases") + " - can't set immutable config");
+    check(&[("Databases", "1")], failed("Databases") + " - can't set immutable config");
     check(&[("dir", "/")], failed("dir") + " - can't set protected config");
     check(&[("hz", "1"), ("hz", "2")], failed("hz") + " - duplicate parameter");
     check(&[("hz", "2"), ("databases", "5"), ("no", "1")], {

@@ -169,6 +169,10 @@ fn lists() {
             ("normal 1 2 -3", number),
         ],
     );
+}
+
+#[test]
+fn lists_of_a_length() {
     let scores = "! Invalid oom-score-adj-values, elements must be between -2000 and 2000.";
     check(
         "oom-score-adj-values",
