@@ -239,13 +239,15 @@ fn empty_requests_do_not_pile_up() {
     assert_eq!(parsed.wire, [12]);
 }
 
-/// Every read ends inside a request, so there is never an empty buffer to start over with.
+/// Nearly every read ends inside a request, so there is no empty buffer to start over with.
 #[test]
 fn a_connection_that_is_never_quite_empty_stays_small() {
     let stream = encode(&[b"SET".to_vec(), vec![b'k'; 16], vec![b'v'; 64]]).repeat(10_000);
-    for cut in [101, 1000, 5000] {
-        let (parsed, parser) = parse_in_reads(&stream, &Limits::default(), 50, || cut);
-        assert_eq!(parsed.requests.len(), 10_000);
+    let (mut parser, mut batch) = (Parser::new(), Batch::new());
+    for read in stream.chunks(1009) {
+        parser.feed(read);
+        parser.parse(&Limits::default(), 50, &mut batch).expect("well formed");
+        parser.consume(&mut batch);
         assert!(parser.capacity() <= 2 * INPUT_START, "{}", parser.capacity());
     }
 }
