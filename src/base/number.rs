@@ -84,6 +84,17 @@ pub fn format_double(value: f64) -> DoubleText {
     general(&scientific[..len])
 }
 
+/// Prints a double with up to 17 decimals and never an exponent: a coordinate.
+#[must_use]
+pub fn format_plain_double(value: f64) -> String {
+    let mut text = format!("{value:.17}");
+    if value.is_finite() {
+        let len = text.trim_end_matches('0').trim_end_matches('.').len();
+        text.truncate(len);
+    }
+    if text == "-0" { "0".to_owned() } else { text }
+}
+
 /// Turns `d.ddd…e±x` into what `%g` makes of it: plain when the exponent is small, no trailing
 /// zeros.
 fn general(scientific: &[u8]) -> DoubleText {
@@ -182,6 +193,25 @@ mod tests {
         ];
         for (value, text) in cases {
             assert_eq!(format_double(value).escape_ascii().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn coordinates_are_printed_as_a_redis_server_prints_them() {
+        let cases = [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (-1e-20, "0"),
+            (100.0, "100"),
+            (13.361_389_338_970_184, "13.36138933897018433"),
+            (37.499_999_361_950_834, "37.4999993619508345"),
+            (0.000_002_682_209_014_892_578, "0.00000268220901489"),
+            (-0.5, "-0.5"),
+            (1e20, "100000000000000000000"),
+            (f64::INFINITY, "inf"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(format_plain_double(value), text);
         }
     }
 

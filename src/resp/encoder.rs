@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use super::value::Value;
-use crate::base::number::format_double;
+use crate::base::number::{format_double, format_plain_double};
 
 /// From this length on a shared value is sent by reference; copying less is cheaper than another
 /// slice.
@@ -186,6 +186,15 @@ impl Encoder {
         match self.proto {
             Proto::Resp2 => self.bulk(&text),
             Proto::Resp3 => self.line(b',', &text),
+        }
+    }
+
+    /// A coordinate: up to 17 decimals, never an exponent.
+    pub fn plain_double(&mut self, value: f64) {
+        let text = format_plain_double(value);
+        match self.proto {
+            Proto::Resp2 => self.bulk(text.as_bytes()),
+            Proto::Resp3 => self.line(b',', text.as_bytes()),
         }
     }
 

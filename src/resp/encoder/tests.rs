@@ -30,6 +30,7 @@ fn each_kind_of_reply_looks_as_the_version_wants_it() {
         (|e| e.push(3), "*3|", ">3|"),
         (|e| e.double(0.1), "$19|0.10000000000000001|", ",0.10000000000000001|"),
         (|e| e.double(f64::NEG_INFINITY), "$4|-inf|", ",-inf|"),
+        (|e| e.plain_double(1e20), "$21|100000000000000000000|", ",100000000000000000000|"),
         (|e| e.bool(true), ":1|", "#t|"),
         (|e| e.bool(false), ":0|", "#f|"),
         (|e| e.verbatim(*b"txt", b"hi"), "$2|hi|", "=6|txt:hi|"),
