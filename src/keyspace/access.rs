@@ -66,6 +66,18 @@ pub enum Garbage {
     Table(Table),
 }
 
+impl Garbage {
+    /// Frees a light entry at once.
+    pub(super) fn if_heavy(entry: Entry) -> Option<Garbage> {
+        let view = entry.view();
+        let heavy = match view.string() {
+            Some(text) => matches!(text, StrRef::Big(_)),
+            None => view.elements() > LIGHT_ELEMENTS_MAX,
+        };
+        heavy.then_some(Garbage::Entry(entry))
+    }
+}
+
 /// What happened during a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -128,7 +140,7 @@ impl Held<'_> {
     }
 
     #[inline]
-    fn is_past(&self, at: Millis) -> bool {
+    pub(super) fn is_past(&self, at: Millis) -> bool {
         at <= self.now && self.expiry != Expiry::Show
     }
 
@@ -153,14 +165,7 @@ impl Held<'_> {
     }
 
     fn bin(&mut self, entry: Entry) {
-        let view = entry.view();
-        let heavy = match view.string() {
-            Some(text) => matches!(text, StrRef::Big(_)),
-            None => view.elements() > LIGHT_ELEMENTS_MAX,
-        };
-        if heavy {
-            self.garbage.push(Garbage::Entry(entry));
-        }
+        self.garbage.extend(Garbage::if_heavy(entry));
     }
 
     /// The entry, its use recorded.

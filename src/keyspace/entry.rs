@@ -399,3 +399,6 @@ impl<'a> EntryMut<'a> {
         fits
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,9 +11,11 @@ pub mod gate;
 pub mod history;
 #[expect(clippy::module_inception, reason = "the type the folder is named after")]
 pub mod keyspace;
+pub mod scan;
 mod shape;
 pub mod slot_store;
 pub mod string;
+pub mod sweep;
 pub mod table;
 
 pub use access::{
@@ -25,4 +27,5 @@ pub use history::{Clock, Recording};
 pub use keyspace::{Keyspace, Place};
 pub use slot_store::{Ownership, SlotStore};
 pub use string::{INLINE_MAX, NewStr, StrRef};
+pub use sweep::{Sweeper, Swept};
 pub use table::Table;

@@ -21,11 +21,34 @@ pub enum Ownership {
     Importing,
 }
 
+/// A walk over a slot in search of expired keys.
+#[derive(Debug)]
+pub(super) struct SlotWalk {
+    position: u64,
+    /// The earliest expiry seen of keys that stay.
+    earliest: Millis,
+}
+
+impl Default for SlotWalk {
+    fn default() -> SlotWalk {
+        SlotWalk { position: 0, earliest: Millis::MAX }
+    }
+}
+
+impl SlotWalk {
+    pub(super) fn is_new(&self) -> bool {
+        self.position == 0
+    }
+}
+
 /// See the module's head.
 pub struct SlotStore {
     table: Table,
     bytes: u64,
-    next_expiry: Millis,
+    /// No key that the last complete sweep saw expires earlier.
+    known_expiry: Millis,
+    /// Nor does any that was given an expiry since that sweep began.
+    added_expiry: Millis,
     expires: u32,
     pub ownership: Ownership,
 }
@@ -35,7 +58,8 @@ impl Default for SlotStore {
         SlotStore {
             table: Table::default(),
             bytes: 0,
-            next_expiry: Millis::MAX,
+            known_expiry: Millis::MAX,
+            added_expiry: Millis::MAX,
             expires: 0,
             ownership: Ownership::Owned,
         }
@@ -72,7 +96,7 @@ impl SlotStore {
     #[inline]
     #[must_use]
     pub fn next_expiry(&self) -> Millis {
-        self.next_expiry
+        self.known_expiry.min(self.added_expiry)
     }
 
     /// For walks: scans, snapshots, samples.
@@ -137,7 +161,7 @@ impl SlotStore {
         self.bytes += bytes;
         if let Some(at) = expiry {
             self.expires += 1;
-            self.next_expiry = self.next_expiry.min(at);
+            self.added_expiry = self.added_expiry.min(at);
         }
     }
 
@@ -171,24 +195,35 @@ impl SlotStore {
         emptied.table
     }
 
-    /// As [`Table::sweep`], settling the figures.
+    /// Deletes what has expired in the bucket that the walk has come to; whether the walk is over.
     pub(super) fn sweep_bucket(
         &mut self,
-        position: u64,
-        gone: impl FnMut(EntryRef<'_>) -> bool,
+        walk: &mut SlotWalk,
+        now: Millis,
         mut taken: impl FnMut(Entry),
-    ) -> Option<u64> {
+    ) -> bool {
+        if walk.is_new() {
+            self.added_expiry = Millis::MAX;
+        }
         let SlotStore { table, bytes, expires, .. } = self;
-        table.sweep(position, gone, |entry| {
+        let gone = |entry: EntryRef<'_>| {
+            entry.expiry().is_some_and(|at| {
+                if at > now {
+                    walk.earliest = walk.earliest.min(at);
+                }
+                at <= now
+            })
+        };
+        let next = table.sweep(walk.position, gone, |entry| {
             *bytes -= entry.view().total_bytes() as u64;
-            *expires -= u32::from(entry.view().expiry().is_some());
+            *expires -= 1;
             taken(entry);
-        })
-    }
-
-    /// What a completed sweep has found to be the earliest expiry left.
-    pub(super) fn set_next_expiry(&mut self, at: Millis) {
-        self.next_expiry = at;
+        });
+        match next {
+            Some(next) => walk.position = next,
+            None => self.known_expiry = walk.earliest,
+        }
+        next.is_none()
     }
 
     /// Does some of the work of a resize in progress; whether more is left.
@@ -206,7 +241,7 @@ impl SlotStore {
                 bytes += entry.total_bytes() as u64;
                 if let Some(at) = entry.expiry() {
                     expires += 1;
-                    assert!(at >= self.next_expiry, "no key expires before the bound");
+                    assert!(at >= self.next_expiry(), "no key expires before the bound");
                 }
             });
         }

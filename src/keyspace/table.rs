@@ -31,11 +31,11 @@ use crate::types::memory::allocated;
 
 /// Bits of a hash that decide the order of keys.
 pub const POSITION_BITS: u32 = 50;
-/// Up to so many buckets, 16 bits of hash serve as position and tag. At 256 buckets of six keys, one
+/// Up to so many buckets (fewer in tests, which should see every form), 16 bits of hash serve as position and tag. At 256 buckets of six keys, one
 /// lookup in forty meets a wrong key with the right tag.
-const COARSE_MAX: usize = 256;
+const COARSE_MAX: usize = if cfg!(test) { 4 } else { 256 };
 /// Tables up to this size are resized at once (6,000 keys: 0.1 ms). Also the size of a segment.
-const SMALL_MAX: usize = 1024;
+const SMALL_MAX: usize = if cfg!(test) { 8 } else { 1024 };
 /// Keys per bucket above which a table grows. Six of seven words: measured in `benches/keyspace.rs`.
 const LOAD_MAX: usize = 6;
 /// Buckets that a write moves while a big table is resized. Growing by a quarter leaves room for 1.5
@@ -252,6 +252,7 @@ impl Table {
     /// `None` after the last.
     pub fn scan(&self, position: u64, mut each: impl FnMut(EntryRef<'_>)) -> Option<u64> {
         if let Some((bucket, _)) = self.head(hash_at(position)) {
+            bucket.prefetch_all();
             bucket.entries().for_each(|(_, entry)| each(entry));
         }
         self.after(position)
@@ -279,6 +280,9 @@ impl Table {
     ) -> Option<u64> {
         let hash = hash_at(position);
         let mut index = 0;
+        if let Some((bucket, _)) = self.head(hash) {
+            bucket.prefetch_all();
+        }
         while let Some((bucket, _)) = self.head(hash)
             && let Some(entry) = bucket.nth_entry(index)
         {
@@ -429,3 +433,6 @@ impl Table {
         assert_eq!(chained, self.chained as usize, "the number of chained buckets is right");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,7 +42,7 @@ struct Hold<'k> {
 
 /// See [`super`].
 pub struct Held<'k> {
-    pub(super) keyspace: &'k Keyspace,
+    pub(in crate::keyspace) keyspace: &'k Keyspace,
     db: u8,
     holds: SmallVec<[Hold<'k>; 32]>,
     /// In whole mode: which hold a place has.
@@ -185,6 +185,20 @@ impl<'k> Held<'k> {
             index.insert(place, lock);
         }
         lock
+    }
+
+    /// The slot at a place, if the batch has locked it.
+    pub(in crate::keyspace) fn held(&self, place: Place) -> Option<&SlotStore> {
+        let lock = match &self.index {
+            Some(index) => index.get(&place).copied(),
+            None => self.lock_of(place),
+        };
+        Some(&self.holds[lock? as usize].store)
+    }
+
+    /// Whether other slots may be locked now: nobody waits for ours while we wait for theirs.
+    pub(in crate::keyspace) fn may_roam(&self) -> bool {
+        self.is_whole() || self.holds.is_empty()
     }
 
     #[inline]

@@ -215,6 +215,8 @@ impl Bucket {
 
     /// Moves every entry out; how many chained buckets that freed.
     pub(super) fn drain(&mut self, mut each: impl FnMut(u16, Entry)) -> usize {
+        #[cfg(test)]
+        DRAINED.set(DRAINED.get() + 1);
         let mut freed = 0;
         let mut chained = self.drain_line(&mut each);
         while let Some(mut bucket) = chained {
@@ -252,4 +254,15 @@ impl Bucket {
             first = false;
         }
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    static DRAINED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Chains that this thread has emptied: how much work resizes were.
+#[cfg(test)]
+pub(super) fn drained() -> usize {
+    DRAINED.get()
 }
