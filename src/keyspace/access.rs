@@ -273,7 +273,13 @@ impl Held<'_> {
         self.collection_at(key, spot)
     }
 
+    /// Adds an entry under a key that [`Held::live`] did not find.
     fn insert(&mut self, key: &Key<'_>, entry: Entry) -> Spot {
+        if self.expiry == Expiry::Hide
+            && let Some(hidden) = self.store(key).locate(key.hash, key.bytes)
+        {
+            self.discard(key, hidden);
+        }
         let hasher = self.keyspace.hasher();
         let store = self.store_mut(key);
         store.insert(key.hash, entry, hasher);

@@ -38,8 +38,7 @@ impl Held<'_> {
                 Lifetime::Keep | Lifetime::Forever => None,
             };
             let entry = Entry::string(key.bytes, value, expiry, self.clock.fresh());
-            // A hidden expired key may still stand there.
-            self.put(key, entry);
+            self.insert(key, entry);
             return true;
         };
         let clock = self.clock;
