@@ -181,7 +181,8 @@ fn a_scan_of_all_slots_finds_every_key_and_random_keys_are_spread() {
         let mut page = 0;
         cursor = held.scan(cursor, 10, |entry| {
             page += 1;
-            let number = std::str::from_utf8(entry.key()).expect("digits").parse().expect("u32");
+            let number: u32 =
+                std::str::from_utf8(entry.key()).expect("digits").parse().expect("u32");
             assert!(seen.insert(number), "nothing moves, so nothing comes twice");
         });
         assert!(page < 40, "COUNT bounds a page");
