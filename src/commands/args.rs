@@ -12,6 +12,7 @@ use crate::spec::{CmdError, CmdResult};
 ///
 /// Arity was checked before; reading past the end is a syntax error, which is what a missing option value
 /// is to Redis.
+#[derive(Clone, Copy)]
 pub struct Args<'a> {
     request: RawRequest<'a>,
     keys: &'a [Key<'a>],

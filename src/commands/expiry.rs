@@ -77,7 +77,7 @@ impl When {
 
 /// What a command shall do to a key's expiry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lifetime<'a> {
+pub enum ExpiryOption<'a> {
     /// Nothing was said.
     #[default]
     Unsaid,
@@ -89,7 +89,7 @@ pub enum Lifetime<'a> {
     Until { when: When, amount: &'a [u8] },
 }
 
-impl<'a> Lifetime<'a> {
+impl<'a> ExpiryOption<'a> {
     /// Takes the option `word` if it is one of those that name a point in time.
     ///
     /// # Errors
@@ -99,7 +99,7 @@ impl<'a> Lifetime<'a> {
         let Some(when) = When::named(word) else {
             return Ok(false);
         };
-        self.choose(Lifetime::Until { when, amount: args.bytes()? })?;
+        self.choose(ExpiryOption::Until { when, amount: args.bytes()? })?;
         Ok(true)
     }
 
@@ -108,10 +108,12 @@ impl<'a> Lifetime<'a> {
     /// # Errors
     /// A syntax error if a rival option was given.
     #[inline]
-    pub fn choose(&mut self, option: Lifetime<'a>) -> CmdResult<()> {
+    pub fn choose(&mut self, option: ExpiryOption<'a>) -> CmdResult<()> {
         let agrees = match (*self, option) {
-            (Lifetime::Unsaid, _) => true,
-            (Lifetime::Until { when, .. }, Lifetime::Until { when: again, .. }) => when == again,
+            (ExpiryOption::Unsaid, _) => true,
+            (ExpiryOption::Until { when, .. }, ExpiryOption::Until { when: again, .. }) => {
+                when == again
+            }
             (said, again) => said == again,
         };
         if !agrees {
@@ -128,7 +130,7 @@ impl<'a> Lifetime<'a> {
     #[inline]
     pub fn deadline(self, now: Millis, command: &'static str) -> CmdResult<Option<Millis>> {
         match self {
-            Lifetime::Until { when, amount } => when.positive(amount, now, command).map(Some),
+            ExpiryOption::Until { when, amount } => when.positive(amount, now, command).map(Some),
             _ => Ok(None),
         }
     }
@@ -178,12 +180,12 @@ mod tests {
 
     #[test]
     fn rivals_are_refused_and_repetition_is_not() {
-        let until = |when| Lifetime::Until { when, amount: b"1" };
-        let options: Vec<Lifetime<'_>> =
-            [Lifetime::Keep, Lifetime::Persist].into_iter().chain(ALL.map(until)).collect();
+        let until = |when| ExpiryOption::Until { when, amount: b"1" };
+        let options: Vec<ExpiryOption<'_>> =
+            [ExpiryOption::Keep, ExpiryOption::Persist].into_iter().chain(ALL.map(until)).collect();
         for first in &options {
             for second in &options {
-                let mut chosen = Lifetime::Unsaid;
+                let mut chosen = ExpiryOption::Unsaid;
                 chosen.choose(*first).expect("nothing to contradict");
                 assert_eq!(chosen.choose(*second).is_ok(), first == second);
             }

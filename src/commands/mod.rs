@@ -4,6 +4,7 @@
 //! what it changed through [`Ctx::changed`], from which everything that follows a change derives.
 
 mod args;
+pub mod bitmap;
 pub mod connection;
 mod context;
 pub mod expiry;
@@ -14,6 +15,7 @@ pub mod keys;
 mod limits;
 pub mod scan;
 pub mod server;
+pub mod string;
 pub mod table;
 
 pub use args::{Args, Once, Token};

@@ -11,6 +11,8 @@ const FAMILIES: &[&[&Command]] = &[
     super::server::COMMANDS,
     super::generic::COMMANDS,
     super::hash::COMMANDS,
+    super::string::COMMANDS,
+    super::bitmap::COMMANDS,
 ];
 
 /// A command in the table, with what is worth computing once.

@@ -3,6 +3,7 @@
 use super::{Held, Key, Lifetime, WrongType};
 use crate::keyspace::entry::Entry;
 use crate::keyspace::string::{NewStr, StrRef};
+use crate::keyspace::table::Spot;
 
 impl Held<'_> {
     /// The string, as a read.
@@ -41,6 +42,34 @@ impl Held<'_> {
             self.insert(key, entry);
             return true;
         };
+        self.overwrite(key, spot, value, lifetime);
+        false
+    }
+
+    /// Replaces a string by what `next` makes of it (of `None`, if there is no such key), in one lookup.
+    /// Its lifetime stays.
+    ///
+    /// # Errors
+    /// If the key holds another kind, and whatever `next` refuses; then nothing has changed.
+    #[inline]
+    pub fn update_string<E: From<WrongType>>(
+        &mut self,
+        key: &Key<'_>,
+        next: impl FnOnce(Option<StrRef<'_>>) -> Result<NewStr<'static>, E>,
+    ) -> Result<(), E> {
+        let Some(spot) = self.live(key) else {
+            let entry = Entry::string(key.bytes, next(None)?, None, self.clock.fresh());
+            self.put(key, entry);
+            return Ok(());
+        };
+        let old = self.store(key).at(key.hash, spot).string().ok_or(WrongType)?;
+        let value = next(Some(old))?;
+        self.overwrite(key, spot, value, Lifetime::Keep);
+        Ok(())
+    }
+
+    #[inline]
+    fn overwrite(&mut self, key: &Key<'_>, spot: Spot, value: NewStr<'_>, lifetime: Lifetime) {
         let clock = self.clock;
         let replaced = self.store_mut(key).edit(key.hash, spot, |mut entry| {
             let expiry = match lifetime {
@@ -54,7 +83,6 @@ impl Held<'_> {
         if let Some(old) = replaced {
             self.bin(old);
         }
-        false
     }
 
     /// Edits a string in place as bytes, at least `len_min` of them: it is extended with zeros, and
