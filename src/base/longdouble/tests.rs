@@ -148,7 +148,10 @@ proptest! {
     }
 
     #[test]
-    fn integers_count_exactly(one in i64::MIN / 2..i64::MAX / 2, two in i64::MIN / 2..i64::MAX / 2) {
+    fn integers_count_exactly(
+        one in i64::MIN / 2..i64::MAX / 2,
+        two in i64::MIN / 2..i64::MAX / 2
+    ) {
         let total = LongDouble::from(one).checked_add(LongDouble::from(two)).expect("finite");
         prop_assert_eq!(total.render(), (one + two).to_string().into_bytes());
         prop_assert_eq!(LongDouble::parse(one.to_string().as_bytes()), Some(LongDouble::from(one)));
@@ -157,7 +160,9 @@ proptest! {
     /// A double is a long double: where both are exact they must agree.
     #[test]
     fn sums_of_doubles_round_to_the_sum_of_doubles(one in -1e6..1e6f64, two in -1e6..1e6f64) {
-        let parse = |value: f64| LongDouble::parse(format!("{value:e}").as_bytes()).expect("a number");
+        let parse = |value: f64| {
+            LongDouble::parse(format!("{value:e}").as_bytes()).expect("a number")
+        };
         let total = parse(one).checked_add(parse(two)).expect("finite").render();
         let total: f64 = String::from_utf8(total).expect("ASCII").parse().expect("a number");
         prop_assert!((total - (one + two)).abs() <= 1e-9);
