@@ -16,6 +16,8 @@ impl Ctx<'_> {
                 value_bytes: settings.hash_max_listpack_value,
             },
             set_intset_entries: settings.set_max_intset_entries,
+            // Redis 7.0 packs no sets but those of integers.
+            set: PackLimits { entries: 0, value_bytes: 0 },
             zset: PackLimits {
                 entries: settings.zset_max_listpack_entries,
                 value_bytes: settings.zset_max_listpack_value,
@@ -23,7 +25,6 @@ impl Ctx<'_> {
             list_node: i64::from(settings.list_max_listpack_size),
             stream_node_bytes: settings.stream_node_max_bytes,
             stream_node_entries: settings.stream_node_max_entries,
-            ..Limits::new(self.db.keyspace().hasher().clone())
         }
     }
 }

@@ -3,17 +3,17 @@
 use crate::base::Millis;
 use crate::base::number::parse_i64;
 use crate::commands::{Args, Command, Ctx, Reply};
-use crate::keyspace::{Clock, Entry, EntryRef, Expiry, NewStr, Recording, StrRef};
+use crate::keyspace::{Clock, Expiry, Recording};
+use crate::persist::rdb::Object;
 use crate::persist::rdb::dump::{self, DumpError};
-use crate::persist::rdb::{Loaded, Object};
 use crate::spec::{
     Arg, Arity, Categories, CmdError, CmdResult, CommandSpec, Event, Flags, Group, KeyFlags,
     KeySpec,
 };
-use crate::types::{Hash, ValueRef};
 
 const BAD_FOOTER: CmdError = CmdError::text("ERR DUMP payload version or checksum are wrong");
 const BAD_VALUE: CmdError = CmdError::text("ERR Bad data format");
+const NO_CODEC: CmdError = CmdError::text("ERR values of this type cannot be dumped yet");
 const BAD_TTL: CmdError = CmdError::text("ERR Invalid TTL value, must be >= 0");
 const BAD_IDLE_TIME: CmdError = CmdError::text("ERR Invalid IDLETIME value, must be >= 0");
 const BAD_FREQUENCY: CmdError = CmdError::text("ERR Invalid FREQ value, must be >= 0 and <= 255");
@@ -43,18 +43,9 @@ fn dump(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let Some(entry) = cx.db.read(&key) else {
         return Ok(Reply::Nil);
     };
-    cx.out.bulk(&dump::write(object(entry), cx.settings.rdbcompression));
+    let object = Object::of(entry).ok_or(NO_CODEC)?;
+    cx.out.bulk(&dump::write(object, cx.settings.rdbcompression));
     Ok(Reply::Written)
-}
-
-/// The entry's value, as the codec takes it.
-fn object(entry: EntryRef<'_>) -> Object<'_> {
-    match entry.string() {
-        Some(StrRef::Int(number)) => Object::String(ValueRef::Int(number)),
-        Some(StrRef::Bytes(bytes)) => Object::String(ValueRef::Bytes(bytes)),
-        Some(StrRef::Big(bytes)) => Object::String(ValueRef::Bytes(bytes)),
-        None => Object::Hash(entry.get::<Hash>().expect("no command makes another kind")),
-    }
 }
 
 /// The options after the payload.
@@ -199,11 +190,7 @@ fn restore(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let clock = cx.db.clock;
     let history = options.history.and_then(|history| history.recorded(&clock));
     let lru = history.unwrap_or_else(|| clock.fresh());
-    let entry = match loaded {
-        Loaded::String(text) => Entry::string(key.bytes, NewStr::Owned(text), expiry, lru),
-        Loaded::Hash(hash) => Entry::collection(key.bytes, hash, expiry, lru),
-    };
-    cx.db.put(&key, entry);
+    cx.db.put(&key, loaded.into_entry(key.bytes, expiry, lru));
     cx.changed(&key, Event::generic("restore"));
     Ok(Reply::Ok)
 }

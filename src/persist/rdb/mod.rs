@@ -14,10 +14,12 @@ mod hash;
 pub mod lzf;
 pub mod object;
 pub mod read;
+mod set;
 mod string;
 pub mod write;
 mod ziplist;
 mod zipmap;
+mod zset;
 
 pub use error::{Fault, RdbError};
 pub use object::{Loaded, Object, read_object, write_object};

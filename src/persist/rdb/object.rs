@@ -2,27 +2,44 @@
 
 use std::io::Read;
 
-use super::{Fault, RdbError, Reader, Writer, hash, string};
-use crate::types::{Collection, Hash, Kind, Limits, ValueRef};
+use super::zset::Scores;
+use super::{Fault, RdbError, Reader, Writer, hash, set, string, zset};
+use crate::base::Millis;
+use crate::keyspace::{Entry, EntryRef, NewStr, StrRef};
+use crate::types::{Collection, Hash, Kind, Limits, Set, ValueRef, Zset};
 
 /// The byte that says how a value is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum ValueType {
     String = 0,
+    Set = 2,
+    ZsetText = 3,
     Hash = 4,
+    Zset = 5,
     HashZipmap = 9,
+    SetIntset = 11,
+    ZsetZiplist = 12,
     HashZiplist = 13,
     HashListpack = 16,
+    ZsetListpack = 17,
+    SetListpack = 20,
 }
 
 impl ValueType {
-    const ALL: [ValueType; 5] = [
+    const ALL: [ValueType; 12] = [
         ValueType::String,
+        ValueType::Set,
+        ValueType::ZsetText,
         ValueType::Hash,
+        ValueType::Zset,
         ValueType::HashZipmap,
+        ValueType::SetIntset,
+        ValueType::ZsetZiplist,
         ValueType::HashZiplist,
         ValueType::HashListpack,
+        ValueType::ZsetListpack,
+        ValueType::SetListpack,
     ];
 
     fn from_byte(byte: u8) -> Option<ValueType> {
@@ -34,12 +51,34 @@ impl ValueType {
 #[derive(Clone, Copy)]
 pub enum Object<'a> {
     String(ValueRef<'a>),
+    Set(&'a Set),
+    Zset(&'a Zset),
     Hash(&'a Hash),
+}
+
+impl<'a> Object<'a> {
+    /// The entry's value; `None` if its kind has no codec.
+    #[must_use]
+    pub fn of(entry: EntryRef<'a>) -> Option<Object<'a>> {
+        match entry.kind() {
+            Kind::String => entry.string().map(|text| match text {
+                StrRef::Int(number) => Object::String(ValueRef::Int(number)),
+                StrRef::Bytes(bytes) => Object::String(ValueRef::Bytes(bytes)),
+                StrRef::Big(bytes) => Object::String(ValueRef::Bytes(bytes)),
+            }),
+            Kind::Set => entry.get().map(Object::Set),
+            Kind::Zset => entry.get().map(Object::Zset),
+            Kind::Hash => entry.get().map(Object::Hash),
+            Kind::List | Kind::Stream => None,
+        }
+    }
 }
 
 /// A value that was read, not yet stored under a key.
 pub enum Loaded {
     String(Vec<u8>),
+    Set(Set),
+    Zset(Zset),
     Hash(Hash),
 }
 
@@ -48,13 +87,28 @@ impl Loaded {
     pub fn kind(&self) -> Kind {
         match self {
             Loaded::String(_) => Kind::String,
+            Loaded::Set(_) => Kind::Set,
+            Loaded::Zset(_) => Kind::Zset,
             Loaded::Hash(_) => Kind::Hash,
+        }
+    }
+
+    /// The entry that holds it under `key`; `lru` is its access history.
+    #[must_use]
+    pub fn into_entry(self, key: &[u8], expiry: Option<Millis>, lru: u32) -> Entry {
+        match self {
+            Loaded::String(text) => Entry::string(key, NewStr::Owned(text), expiry, lru),
+            Loaded::Set(set) => Entry::collection(key, set, expiry, lru),
+            Loaded::Zset(zset) => Entry::collection(key, zset, expiry, lru),
+            Loaded::Hash(hash) => Entry::collection(key, hash, expiry, lru),
         }
     }
 
     fn is_empty_collection(&self) -> bool {
         match self {
             Loaded::String(_) => false,
+            Loaded::Set(set) => set.is_empty(),
+            Loaded::Zset(zset) => zset.is_empty(),
             Loaded::Hash(hash) => hash.is_empty(),
         }
     }
@@ -64,6 +118,8 @@ impl Loaded {
 pub fn write_object(writer: &mut Writer, object: Object<'_>) {
     match object {
         Object::String(text) => string::write(writer, text),
+        Object::Set(set) => set::write(writer, set),
+        Object::Zset(zset) => zset::write(writer, zset),
         Object::Hash(hash) => hash::write(writer, hash),
     }
 }
@@ -79,6 +135,13 @@ pub fn read_object<R: Read>(reader: &mut Reader<R>, limits: &Limits) -> Result<L
     };
     let loaded = match value_type {
         ValueType::String => Loaded::String(string::read(reader)?),
+        ValueType::Set => Loaded::Set(set::read_members(reader, limits)?),
+        ValueType::SetIntset => Loaded::Set(set::read_intset(reader, limits)?),
+        ValueType::SetListpack => Loaded::Set(set::read_listpack(reader, limits)?),
+        ValueType::Zset => Loaded::Zset(zset::read_members(reader, Scores::Binary, limits)?),
+        ValueType::ZsetText => Loaded::Zset(zset::read_members(reader, Scores::Text, limits)?),
+        ValueType::ZsetZiplist => Loaded::Zset(zset::read_ziplist(reader, limits)?),
+        ValueType::ZsetListpack => Loaded::Zset(zset::read_listpack(reader, limits)?),
         ValueType::Hash => Loaded::Hash(hash::read_pairs(reader, limits)?),
         ValueType::HashZipmap => Loaded::Hash(hash::read_zipmap(reader, limits)?),
         ValueType::HashZiplist => Loaded::Hash(hash::read_ziplist(reader, limits)?),
