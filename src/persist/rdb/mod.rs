@@ -11,6 +11,7 @@
 pub mod dump;
 pub mod error;
 mod hash;
+mod list;
 pub mod lzf;
 pub mod object;
 pub mod read;

@@ -3,42 +3,50 @@
 use std::io::Read;
 
 use super::zset::Scores;
-use super::{Fault, RdbError, Reader, Writer, hash, set, string, zset};
+use super::{Fault, RdbError, Reader, Writer, hash, list, set, string, zset};
 use crate::base::Millis;
 use crate::keyspace::{Entry, EntryRef, NewStr, StrRef};
-use crate::types::{Collection, Hash, Kind, Limits, Set, ValueRef, Zset};
+use crate::types::{Collection, Hash, Kind, Limits, List, Set, ValueRef, Zset};
 
 /// The byte that says how a value is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum ValueType {
     String = 0,
+    List = 1,
     Set = 2,
     ZsetText = 3,
     Hash = 4,
     Zset = 5,
     HashZipmap = 9,
+    ListZiplist = 10,
     SetIntset = 11,
     ZsetZiplist = 12,
     HashZiplist = 13,
+    ListQuicklist = 14,
     HashListpack = 16,
     ZsetListpack = 17,
+    ListQuicklist2 = 18,
     SetListpack = 20,
 }
 
 impl ValueType {
-    const ALL: [ValueType; 12] = [
+    const ALL: [ValueType; 16] = [
         ValueType::String,
+        ValueType::List,
         ValueType::Set,
         ValueType::ZsetText,
         ValueType::Hash,
         ValueType::Zset,
         ValueType::HashZipmap,
+        ValueType::ListZiplist,
         ValueType::SetIntset,
         ValueType::ZsetZiplist,
         ValueType::HashZiplist,
+        ValueType::ListQuicklist,
         ValueType::HashListpack,
         ValueType::ZsetListpack,
+        ValueType::ListQuicklist2,
         ValueType::SetListpack,
     ];
 
@@ -51,6 +59,7 @@ impl ValueType {
 #[derive(Clone, Copy)]
 pub enum Object<'a> {
     String(ValueRef<'a>),
+    List(&'a List),
     Set(&'a Set),
     Zset(&'a Zset),
     Hash(&'a Hash),
@@ -66,10 +75,11 @@ impl<'a> Object<'a> {
                 StrRef::Bytes(bytes) => Object::String(ValueRef::Bytes(bytes)),
                 StrRef::Big(bytes) => Object::String(ValueRef::Bytes(bytes)),
             }),
+            Kind::List => entry.get().map(Object::List),
             Kind::Set => entry.get().map(Object::Set),
             Kind::Zset => entry.get().map(Object::Zset),
             Kind::Hash => entry.get().map(Object::Hash),
-            Kind::List | Kind::Stream => None,
+            Kind::Stream => None,
         }
     }
 }
@@ -77,6 +87,7 @@ impl<'a> Object<'a> {
 /// A value that was read, not yet stored under a key.
 pub enum Loaded {
     String(Vec<u8>),
+    List(List),
     Set(Set),
     Zset(Zset),
     Hash(Hash),
@@ -87,6 +98,7 @@ impl Loaded {
     pub fn kind(&self) -> Kind {
         match self {
             Loaded::String(_) => Kind::String,
+            Loaded::List(_) => Kind::List,
             Loaded::Set(_) => Kind::Set,
             Loaded::Zset(_) => Kind::Zset,
             Loaded::Hash(_) => Kind::Hash,
@@ -98,6 +110,7 @@ impl Loaded {
     pub fn into_entry(self, key: &[u8], expiry: Option<Millis>, lru: u32) -> Entry {
         match self {
             Loaded::String(text) => Entry::string(key, NewStr::Owned(text), expiry, lru),
+            Loaded::List(list) => Entry::collection(key, list, expiry, lru),
             Loaded::Set(set) => Entry::collection(key, set, expiry, lru),
             Loaded::Zset(zset) => Entry::collection(key, zset, expiry, lru),
             Loaded::Hash(hash) => Entry::collection(key, hash, expiry, lru),
@@ -107,6 +120,7 @@ impl Loaded {
     fn is_empty_collection(&self) -> bool {
         match self {
             Loaded::String(_) => false,
+            Loaded::List(list) => list.is_empty(),
             Loaded::Set(set) => set.is_empty(),
             Loaded::Zset(zset) => zset.is_empty(),
             Loaded::Hash(hash) => hash.is_empty(),
@@ -118,6 +132,7 @@ impl Loaded {
 pub fn write_object(writer: &mut Writer, object: Object<'_>) {
     match object {
         Object::String(text) => string::write(writer, text),
+        Object::List(list) => list::write(writer, list),
         Object::Set(set) => set::write(writer, set),
         Object::Zset(zset) => zset::write(writer, zset),
         Object::Hash(hash) => hash::write(writer, hash),
@@ -135,6 +150,10 @@ pub fn read_object<R: Read>(reader: &mut Reader<R>, limits: &Limits) -> Result<L
     };
     let loaded = match value_type {
         ValueType::String => Loaded::String(string::read(reader)?),
+        ValueType::List => Loaded::List(list::read_elements(reader, limits)?),
+        ValueType::ListZiplist => Loaded::List(list::read_ziplist(reader, limits)?),
+        ValueType::ListQuicklist => Loaded::List(list::read_quicklist(reader, limits)?),
+        ValueType::ListQuicklist2 => Loaded::List(list::read_quicklist2(reader, limits)?),
         ValueType::Set => Loaded::Set(set::read_members(reader, limits)?),
         ValueType::SetIntset => Loaded::Set(set::read_intset(reader, limits)?),
         ValueType::SetListpack => Loaded::Set(set::read_listpack(reader, limits)?),
