@@ -7,6 +7,7 @@ mod place;
 mod presence;
 mod ttl;
 mod wait;
+mod walk;
 
 pub use place::database;
 
@@ -20,6 +21,7 @@ pub const COMMANDS: &[&Command] = &[
     &expire::EXPIRE,
     &expire::EXPIREAT,
     &ttl::EXPIRETIME,
+    &walk::KEYS,
     &place::MOVE,
     &object::OBJECT,
     &object::OBJECT_ENCODING,
@@ -32,10 +34,12 @@ pub const COMMANDS: &[&Command] = &[
     &expire::PEXPIREAT,
     &ttl::PEXPIRETIME,
     &ttl::PTTL,
+    &walk::RANDOMKEY,
     &place::RENAME,
     &place::RENAMENX,
     &dump::RESTORE,
     &dump::RESTORE_ASKING,
+    &walk::SCAN,
     &presence::TOUCH,
     &ttl::TTL,
     &presence::TYPE,
