@@ -6,6 +6,7 @@
 
 pub mod compact;
 pub mod hash;
+pub mod hyperloglog;
 pub mod limits;
 pub mod list;
 pub mod memory;
