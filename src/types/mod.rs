@@ -5,6 +5,7 @@
 //! tables and trees. Every type has a `check()` that asserts its invariants, for tests.
 
 pub mod compact;
+pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
 pub mod limits;

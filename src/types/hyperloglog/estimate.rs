@@ -5,7 +5,7 @@ use super::{COUNTED_BITS, INDEX_BITS, REGISTERS, Registers};
 /// The seed of the hash: part of the format, since merged HyperLogLogs must agree.
 const SEED: u64 = 0xadc8_3b19;
 /// 1 / (2 ln 2): the estimator's bias correction for many registers.
-const ALPHA: f64 = 0.721_347_520_444_481_703_680;
+const ALPHA: f64 = 0.721_347_520_444_481_7;
 
 /// The register that an element belongs to, and the value that it raises it to: one more than the
 /// zeros that end the rest of its hash.
