@@ -1,7 +1,5 @@
 //! The reference page and the commented configuration file, printed from the table.
 
-use std::fmt::Write;
-
 use super::{Setting, Settings, TABLE};
 use crate::spec::config::{ConfigFlags, When};
 
@@ -37,14 +35,14 @@ pub fn reference() -> String {
     for setting in shown() {
         if setting.spec.section != section {
             section = setting.spec.section;
-            write!(page, "\n## {section}\n").expect("a string takes any text");
+            page += &format!("\n## {section}\n");
         }
         let spec = &setting.spec;
-        write!(page, "\n### {}\n\n", spec.name).expect("a string takes any text");
+        page += &format!("\n### {}\n\n", spec.name);
         for line in spec.doc {
-            writeln!(page, "{}", line.trim()).expect("a string takes any text");
+            page += &format!("{}\n", line.trim());
         }
-        write!(page, "\n{}\n", facts(setting, &defaults)).expect("a string takes any text");
+        page += &format!("\n{}\n", facts(setting, &defaults));
     }
     page
 }
@@ -60,16 +58,15 @@ pub fn example() -> String {
         if setting.spec.section != section {
             section = setting.spec.section;
             let rule = "#".repeat(20);
-            write!(file, "\n{rule} {section} {rule}\n").expect("a string takes any text");
+            file += &format!("\n{rule} {section} {rule}\n");
         }
         file.push('\n');
         for line in setting.spec.doc {
-            writeln!(file, "# {}", line.trim()).expect("a string takes any text");
+            file += &format!("# {}\n", line.trim());
         }
         file.push_str("#\n");
         for line in setting.file_lines(&defaults) {
-            writeln!(file, "# {}", String::from_utf8_lossy(&line))
-                .expect("a string takes any text");
+            file += &format!("# {}\n", String::from_utf8_lossy(&line));
         }
     }
     file.replace("# \n", "#\n")

@@ -1,5 +1,6 @@
 //! The settings as their users see them: CONFIG GET, CONFIG SET, files, command lines, rewriting.
 
+mod disk;
 mod docs;
 mod file;
 mod rewrite;
