@@ -80,7 +80,7 @@ impl Machine {
     }
 
     /// Pure. `Ok` names the primary that the candidate would replace.
-    fn judge(&self, candidate: NodeId, header: &Header) -> Result<NodeId, Refusal> {
+    pub(super) fn judge(&self, candidate: NodeId, header: &Header) -> Result<NodeId, Refusal> {
         if !self.table.me().is_voter() {
             return Err(Refusal::NoVoter);
         }

@@ -30,6 +30,8 @@ pub mod settings;
 mod slots;
 pub mod state;
 pub mod table;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 pub use admin::{Admin, AdminContext, AdminError, LocalKeys};

@@ -106,7 +106,10 @@ impl Machine {
             rest.push((key("hostname"), bulk(node.hostname.clone())));
         }
         Value::Array(vec![
-            self.endpoint_value(node),
+            match self.settings.preferred_endpoint_type {
+                EndpointType::Unknown => Value::Null,
+                _ => self.endpoint_value(node),
+            },
             Value::Int(i64::from(node.address.client_port(tls))),
             Value::bulk(&node.id.to_text()),
             Value::Map(rest),
@@ -118,7 +121,7 @@ impl Machine {
             EndpointType::Ip => bulk(node.address.ip.clone()),
             EndpointType::Hostname if node.hostname.is_empty() => key("?"),
             EndpointType::Hostname => bulk(node.hostname.clone()),
-            EndpointType::Unknown => Value::Null,
+            EndpointType::Unknown => key(""),
         }
     }
 
