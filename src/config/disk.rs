@@ -5,38 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::arguments::Arguments;
-use super::file::{self, LoadError, Loaded, Origin, Part};
+use super::file::{Origin, Part};
 use crate::base::glob;
-
-/// Why the settings could not be read. `Display` is what is shown before the process ends.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error("Fatal error, can't open config file '{path}': {cause}")]
-    Open { path: String, cause: io::Error },
-    #[error("{0}")]
-    Load(#[from] LoadError),
-}
-
-/// Reads what a command line names: the file, then `stdin` if it is asked for, then its directives.
-///
-/// # Errors
-/// [`StartError`] for the first thing that is wrong.
-pub fn load(arguments: &Arguments, stdin: &mut dyn io::Read) -> Result<Loaded, StartError> {
-    let failed = |path: &str, cause| StartError::Open { path: path.to_owned(), cause };
-    let mut parts = Vec::new();
-    if let Some(name) = &arguments.file {
-        let path = Path::new(OsStr::from_bytes(name));
-        parts.push(open(path).map_err(|cause| failed(&path.to_string_lossy(), cause))?);
-    }
-    if arguments.stdin {
-        let mut text = Vec::new();
-        stdin.read_to_end(&mut text).map_err(|cause| failed("-", cause))?;
-        parts.push(Part { origin: Origin::StandardInput, text });
-    }
-    parts.push(arguments.overrides());
-    Ok(file::load(&parts, &mut open_included)?)
-}
 
 /// The file, as a part to read settings from.
 ///
