@@ -58,6 +58,8 @@ pub struct Effects {
 pub struct Ctx<'a> {
     /// The batch's one clock reading, Unix time.
     pub now: Millis,
+    /// The same reading in microseconds.
+    pub unix_micros: u64,
     /// The slots of the batch's keys.
     pub db: Held<'a>,
     pub out: &'a mut Encoder,

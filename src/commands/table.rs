@@ -157,7 +157,7 @@ fn key_range(command: &Command) -> Option<(u16, i16, u16)> {
     let [only] = command.spec.keys else {
         return None;
     };
-    if command.find_keys.is_some() || only.flags.contains(KeyFlags::NOT_KEY) {
+    if only.flags.contains(KeyFlags::NOT_KEY) {
         return None;
     }
     match (only.begin, only.find) {

@@ -36,8 +36,15 @@ impl Clock {
     #[inline]
     #[must_use]
     pub fn unix(&self, at: Instant) -> Millis {
+        Millis(self.unix_micros(at) / 1000)
+    }
+
+    /// Unix time at a reading, in microseconds.
+    #[inline]
+    #[must_use]
+    pub fn unix_micros(&self, at: Instant) -> u64 {
         let since_base = at.saturating_duration_since(self.base);
-        Millis((self.unix_at_base + since_base).as_millis() as u64)
+        (self.unix_at_base + since_base).as_micros() as u64
     }
 }
 

@@ -70,7 +70,8 @@ pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
     // Only now: see `redirect` for why the view must not be older than the pass.
     let outlook = worker.outlook();
     let started = outlook.clock.read();
-    let now = outlook.clock.unix(started);
+    let unix_micros = outlook.clock.unix_micros(started);
+    let now = Millis(unix_micros / 1000);
     let db = if exclusive {
         Held::whole(keyspace, client.db, &mut keys, now)
     } else {
@@ -78,6 +79,7 @@ pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
     };
     let mut cx = Ctx {
         now,
+        unix_micros,
         db,
         out,
         client,

@@ -38,6 +38,7 @@ impl Local {
             started: Millis(1),
             pid: 1,
             executable: "redpoll".to_owned(),
+            os: "Linux".to_owned(),
             config_file: None,
             worker_threads: THREADS,
         };

@@ -146,6 +146,7 @@ fn build(
         executable: std::env::current_exe()
             .map(|path| path.display().to_string())
             .unwrap_or_default(),
+        os: os_name(),
         config_file: file.map(|file| file.path.clone()),
         worker_threads,
     };
@@ -154,6 +155,13 @@ fn build(
     let keyspace = Keyspace::new(databases, KeyHasher::seeded(&mut rng), threads);
     let stats = Stats::new(threads, Table::get().all().len());
     Server::new(identity, settings, keyspace, stats, control, view)
+}
+
+/// Kernel, release and machine, as far as the system tells.
+fn os_name() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+    let (kind, release) = (read("/proc/sys/kernel/ostype"), read("/proc/sys/kernel/osrelease"));
+    format!("{kind} {release} {}", std::env::consts::ARCH)
 }
 
 fn start_workers(

@@ -12,6 +12,7 @@ use super::config_file::ConfigFile;
 use super::cron::Cron;
 use super::listeners::Listeners;
 use super::logging::Logging;
+use super::resources;
 use crate::base::Millis;
 use crate::config::{Caller, Settings};
 use crate::engine::unix_time;
@@ -115,6 +116,14 @@ impl ControlLoop {
             Request::ConfigRewrite => self.config_rewrite(),
             Request::Pause(pause) => {
                 self.set_pause(pause);
+                Ok(Value::ok())
+            }
+            Request::MallocStats => {
+                let text = resources::report().into();
+                Ok(Value::Verbatim { format: *b"txt", text })
+            }
+            Request::PurgeMemory => {
+                resources::purge();
                 Ok(Value::ok())
             }
             Request::Shutdown(options) => match self.shutdown(options) {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::memory;
+use super::resources;
 use crate::base::Millis;
 use crate::state::conditions::Condition;
 use crate::state::{ClientFlags, Mail, Server};
@@ -14,16 +14,32 @@ const IDLE_CHECK_EVERY: Millis = Millis(1000);
 #[derive(Default)]
 pub(super) struct Cron {
     idle_checked: Millis,
+    /// Allocated at the first tick.
+    startup_bytes: u64,
 }
 
 impl Cron {
     pub(super) fn tick(&mut self, server: &Server, now: Millis) {
         sample_rates(server, now);
-        watch_memory(server);
+        self.watch_memory(server);
         if now.since(self.idle_checked) >= IDLE_CHECK_EVERY {
             self.idle_checked = now;
             close_idle(server, now);
         }
+    }
+
+    /// Notes the peak, and whether `maxmemory` is exceeded: nothing is evicted, so writes are then
+    /// refused.
+    fn watch_memory(&mut self, server: &Server) {
+        let resources = resources::read(self.startup_bytes);
+        if self.startup_bytes == 0 {
+            self.startup_bytes = resources.allocated;
+        }
+        server.memory.store(resources);
+        server.stats.peak_memory_bytes.fetch_max(resources.allocated, Ordering::Relaxed);
+        let limit = server.settings.load().maxmemory;
+        let exceeded = limit > 0 && resources.allocated > limit;
+        server.conditions.set(Condition::OUT_OF_MEMORY, exceeded);
     }
 }
 
@@ -32,15 +48,6 @@ fn sample_rates(server: &Server, now: Millis) {
     rates.operations.sample(server.stats.sum(|worker| &worker.commands), now.0);
     rates.net_in_bytes.sample(server.stats.sum(|worker| &worker.net_in_bytes), now.0);
     rates.net_out_bytes.sample(server.stats.sum(|worker| &worker.net_out_bytes), now.0);
-}
-
-/// Notes the peak, and whether `maxmemory` is exceeded: nothing is evicted, so writes are then refused.
-fn watch_memory(server: &Server) {
-    let used = memory::allocated();
-    server.stats.memory_bytes.store(used, Ordering::Relaxed);
-    server.stats.peak_memory_bytes.fetch_max(used, Ordering::Relaxed);
-    let limit = server.settings.load().maxmemory;
-    server.conditions.set(Condition::OUT_OF_MEMORY, limit > 0 && used > limit);
 }
 
 /// `timeout`: closes connections that have sent nothing for that long and wait for nothing.

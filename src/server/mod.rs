@@ -11,7 +11,7 @@ mod janitor;
 mod listen;
 mod listeners;
 mod logging;
-mod memory;
+mod resources;
 mod sweep;
 mod workers;
 

@@ -36,8 +36,8 @@ bitflags! {
         const SUBSCRIBED = 1 << 23;
         /// Moves keys to another node: served locally whatever a half-open slot says.
         const MIGRATES = 1 << 24;
-        /// Runs while writes are paused although it may write (it moves or ends the pause itself).
-        const UNPAUSED = 1 << 25;
+        /// Internal: documented as such, not meant for applications.
+        const SYSTEM = 1 << 25;
     }
 }
 

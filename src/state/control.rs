@@ -29,6 +29,10 @@ pub enum Request {
         facts: LocalFacts,
     },
     Shutdown(Shutdown),
+    /// MEMORY MALLOC-STATS.
+    MallocStats,
+    /// MEMORY PURGE.
+    PurgeMemory,
     /// CLIENT PAUSE until then; `None` ends a pause.
     Pause(Option<Pause>),
     /// A message for the cluster's subscribers on other nodes.

@@ -10,6 +10,7 @@ pub mod control;
 pub mod dump;
 pub mod histogram;
 pub mod latency;
+pub mod memory;
 pub mod registry;
 pub mod server;
 pub mod slowlog;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::memory::Gauge;
 use super::{Conditions, Control, Dump, LatencyMonitor, Registry, SlowLog, Stats};
 use crate::base::{Millis, ReplId};
 use crate::cluster::ClusterView;
@@ -18,6 +19,8 @@ pub struct Identity {
     pub started: Millis,
     pub pid: u32,
     pub executable: String,
+    /// Kernel and machine, as `uname` prints them.
+    pub os: String,
     /// `None` when the node was started without one.
     pub config_file: Option<PathBuf>,
     pub worker_threads: usize,
@@ -35,6 +38,7 @@ pub struct Server {
     pub conditions: Conditions,
     pub control: Control,
     pub garbage: Dump,
+    pub memory: Gauge,
     /// What the data plane knows of the cluster; `None` when cluster mode is off.
     pub cluster: Option<Arc<ArcSwap<ClusterView>>>,
     /// The settings in force; only the control plane replaces them.
@@ -61,6 +65,7 @@ impl Server {
             conditions: Conditions::default(),
             control,
             garbage: Dump::default(),
+            memory: Gauge::default(),
             cluster: cluster.map(|view| Arc::new(ArcSwap::from_pointee(view))),
             settings: Arc::new(ArcSwap::from_pointee(settings)),
         }

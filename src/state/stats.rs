@@ -116,8 +116,6 @@ pub struct Stats {
     pub evicted_keys: AtomicU64,
     pub lazyfreed_objects: AtomicU64,
     pub lazyfree_pending_objects: AtomicU64,
-    /// As of the latest tick.
-    pub memory_bytes: AtomicU64,
     pub peak_memory_bytes: AtomicU64,
     pub rates: Mutex<Rates>,
     errors: Mutex<BTreeMap<String, u64>>,
@@ -137,7 +135,6 @@ impl Stats {
             evicted_keys: AtomicU64::default(),
             lazyfreed_objects: AtomicU64::default(),
             lazyfree_pending_objects: AtomicU64::default(),
-            memory_bytes: AtomicU64::default(),
             peak_memory_bytes: AtomicU64::default(),
             rates: Mutex::default(),
             errors: Mutex::default(),
