@@ -12,9 +12,9 @@ use super::slot_store::SlotStore;
 use super::table::POSITION_BITS;
 use crate::base::{Rng, Slot};
 
-/// Slots that one call looks into before it returns with what it has: they cost about 30 ns each, empty
-/// or not, and a call that finds nothing may return nothing.
-const SLOTS_PER_CALL_MAX: usize = 1024;
+/// Slots that one call looks into before it returns with what it has: all, at about 30 ns each when
+/// empty, since clients expect a small database in one piece.
+const SLOTS_PER_CALL_MAX: usize = Slot::COUNT;
 /// Buckets that one call visits per key asked for, as Redis bounds it.
 const BUCKETS_PER_KEY_MAX: usize = 10;
 /// Random slots tried before RANDOMKEY falls back to walking; finds one of 100 keys 19 times in 20.
