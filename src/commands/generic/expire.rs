@@ -206,7 +206,7 @@ fn set_expiry(cx: &mut Ctx<'_>, args: &mut Args<'_>, when: When) -> CmdResult<Re
     let (key, amount) = (args.key()?, args.bytes()?);
     let conditions = Conditions::read(args)?;
     let at = when.any(amount, cx.now, args.command().spec.name)?;
-    let allowed = cx.db.expiry(&key).is_some_and(|old| conditions.allow(old, at));
+    let allowed = cx.db.write(&key).is_some_and(|entry| conditions.allow(entry.expiry(), at));
     if !allowed {
         return Ok(Reply::Flag(false));
     }
@@ -240,7 +240,7 @@ pub const PERSIST: Command = Command::new(
 
 fn persist(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;
-    let expires = cx.db.expiry(&key).flatten().is_some();
+    let expires = cx.db.write(&key).is_some_and(|entry| entry.expiry().is_some());
     if expires {
         cx.db.set_expiry(&key, None);
         cx.changed(&key, Event::generic("persist"));

@@ -31,7 +31,7 @@ pub const RENAME: Command = Command::new(
 
 fn rename(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let (from, to) = (args.key()?, args.key()?);
-    if !cx.db.exists(&from) {
+    if cx.db.write(&from).is_none() {
         return Err(CmdError::NoSuchKey);
     }
     if from.bytes != to.bytes {
@@ -67,7 +67,7 @@ pub const RENAMENX: Command = Command::new(
 
 fn renamenx(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let (from, to) = (args.key()?, args.key()?);
-    if !cx.db.exists(&from) {
+    if cx.db.write(&from).is_none() {
         return Err(CmdError::NoSuchKey);
     }
     let free = !cx.db.exists(&to);
@@ -130,6 +130,8 @@ fn copy(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         return Err(SAME_OBJECT);
     }
     cx.db.bind(db, &mut to);
+    // Recorded as a use, before the copy takes over the access history.
+    cx.db.read(&from);
     let Some(entry) = cx.db.copy_entry(&from, &to) else {
         return Ok(Reply::Flag(false));
     };
@@ -168,7 +170,7 @@ fn move_key(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         return Err(SAME_OBJECT);
     }
     let there = cx.db.key_in(db, key.bytes);
-    if !cx.db.exists(&key) || cx.db.exists(&there) {
+    if cx.db.write(&key).is_none() || cx.db.exists(&there) {
         return Ok(Reply::Flag(false));
     }
     let entry = cx.db.take(&key).expect("it was just seen");

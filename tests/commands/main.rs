@@ -1,0 +1,6 @@
+//! Commands run in-process: what single replies compared with the reference server cannot show.
+
+mod dumps;
+mod hashes;
+mod keys;
+mod runner;
