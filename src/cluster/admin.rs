@@ -1,7 +1,7 @@
 //! The CLUSTER subcommands that are the machine's: as data, with their answers and errors.
 //!
-//! KEYSLOT, COUNTKEYSINSLOT, GETKEYSINSLOT and HELP are not here: the data plane answers them. What a subcommand
-//! needs to know about local keys it is handed by [`LocalKeys`].
+//! KEYSLOT, COUNTKEYSINSLOT, GETKEYSINSLOT and HELP are not here: the data plane answers them. What
+//! a subcommand needs to know about local keys it is handed by [`LocalKeys`].
 
 mod membership;
 mod parse;

@@ -32,6 +32,7 @@ impl Machine {
         }
         self.expire_manual_failover();
         self.run_candidate();
+        self.migrate_replica();
         if !self.health.is_ok() {
             self.pending.state = true;
         }

@@ -1,8 +1,8 @@
 //! Electing a replica of a failed primary: how this node votes, and how it stands for election.
 //!
-//! A candidate raises the cluster's epoch and asks everybody; a primary with slots votes at most once per epoch,
-//! and its vote is on disk before it leaves. A majority of the primaries with slots makes the candidate a
-//! primary with that epoch, which no other can have.
+//! A candidate raises the cluster's epoch and asks everybody; a primary with slots votes at most
+//! once per epoch, and its vote is on disk before it leaves. A majority of the primaries with slots
+//! makes the candidate a primary with that epoch, which no other can have.
 
 use std::collections::BTreeSet;
 

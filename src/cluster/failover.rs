@@ -1,7 +1,8 @@
 //! Manual failover: an operator has a replica take over from a primary that is well.
 //!
-//! The replica says MFSTART; the primary stops writes and says in every header that it has, and at which offset;
-//! the replica catches up with that offset and is then elected by votes that do not ask for a failed primary.
+//! The replica says MFSTART; the primary stops writes and says in every header that it has, and at
+//! which offset; the replica catches up with that offset and is then elected by votes that do not
+//! ask for a failed primary.
 
 use tracing::{info, warn};
 

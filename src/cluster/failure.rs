@@ -1,7 +1,8 @@
 //! From one node's suspicion (PFAIL) to the cluster's verdict (FAIL), and back.
 //!
-//! A primary with slots says in its heartbeats whom it suspects. When a majority of those primaries does, within
-//! the time a report lives, whoever notices marks the node as failed and tells everybody.
+//! A primary with slots says in its heartbeats whom it suspects. When a majority of those primaries
+//! does, within the time a report lives, whoever notices marks the node as failed and tells
+//! everybody.
 
 use tracing::{info, warn};
 
@@ -68,8 +69,8 @@ impl Machine {
         self.pending.state = true;
     }
 
-    /// A failed node answers again. A primary with slots stays failed for a while, because its replicas may be
-    /// about to replace it.
+    /// A failed node answers again. A primary with slots stays failed for a while, because its
+    /// replicas may be about to replace it.
     pub(super) fn clear_failure(&mut self, id: NodeId) {
         let (now, patience) = (self.now, self.settings.twice_timeout());
         let Some(node) = self.table.get_mut(id) else { return };

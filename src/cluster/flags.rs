@@ -3,7 +3,8 @@
 use bitflags::bitflags;
 
 bitflags! {
-    /// What a node is and how it does, as headers and gossip entries carry it. Unknown bits are dropped.
+    /// What a node is and how it does, as headers and gossip entries carry it. Unknown bits are
+    /// dropped.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub struct NodeFlags: u16 {
         const PRIMARY = 1;
@@ -58,7 +59,8 @@ impl NodeFlags {
         if words.is_empty() { "noflags".to_owned() } else { words.join(",") }
     }
 
-    /// Reads the comma list; Valkey's `primary` and `replica` are understood too. `None` on any other word.
+    /// Reads the comma list; Valkey's `primary` and `replica` are understood too. `None` on any
+    /// other word.
     #[must_use]
     pub fn from_text(text: &str) -> Option<NodeFlags> {
         if text == "noflags" {

@@ -1,6 +1,7 @@
 //! The cluster bus codec: frames as Redis 7.0, 7.2 and Valkey 8 send them.
 //!
-//! A frame is a 2256-byte header and a body by type; every integer is big-endian. The layout of the header:
+//! A frame is a 2256-byte header and a body by type; every integer is big-endian. The layout of the
+//! header:
 //!
 //! | offset | size | field | | offset | size | field |
 //! |---|---|---|---|---|---|---|
@@ -16,9 +17,10 @@
 //! | 40 | 40 | sender's id | | 2256 | | body |
 //! | 80 | 2048 | slot bitmap | | | | |
 //!
-//! Owns bytes ⇄ [`Frame`] and where one frame ends in a stream. Knows nothing of links or of what a frame means.
-//! Peers are not trusted: every length is checked against what is there, and nothing panics. Light headers
-//! (16 bytes, Valkey 8) are refused, because this node never announces that it reads them.
+//! Owns bytes ⇄ [`Frame`] and where one frame ends in a stream. Knows nothing of links or of what a
+//! frame means. Peers are not trusted: every length is checked against what is there, and nothing
+//! panics. Light headers (16 bytes, Valkey 8) are refused, because this node never announces that
+//! it reads them.
 
 mod decode;
 mod encode;
@@ -41,19 +43,21 @@ pub const HEADER_LEN: usize = 2256;
 pub const GOSSIP_LEN: usize = 104;
 /// Bytes of an ip field, in which the text ends with a NUL.
 pub const IP_LEN: usize = 46;
-/// What the extensions of one frame may add up to: 64 Ki forgotten nodes, the longest list a peer can have.
+/// What the extensions of one frame may add up to: 64 Ki forgotten nodes, the longest list a peer
+/// can have.
 pub const EXTENSIONS_LEN_MAX: usize = 4 * 1024 * 1024;
 /// What a frame of a type we do not know may weigh before it is skipped.
 pub const UNKNOWN_LEN_MAX: usize = 1024 * 1024;
 
-/// The highest epoch believed. Epochs count failovers, so a higher one is damage, and adopting it would leave
-/// the cluster without a next epoch.
+/// The highest epoch believed. Epochs count failovers, so a higher one is damage, and adopting it
+/// would leave the cluster without a next epoch.
 pub const EPOCH_MAX: u64 = 1 << 48;
 
 /// The number of frame types that have a name.
 pub const KINDS: usize = 11;
 
-/// Frame types. The discriminant is the wire value, and the order is that of the message counters in CLUSTER INFO.
+/// Frame types. The discriminant is the wire value, and the order is that of the message counters
+/// in CLUSTER INFO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Ping = 0,

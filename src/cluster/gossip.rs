@@ -80,7 +80,8 @@ impl Machine {
         if self.table.node_count() >= NODES_MAX {
             return;
         }
-        // Whether it fails is for our own pings to find out, and its primary for its own frames to say.
+        // Whether it fails is for our own pings to find out, and its primary for its own frames to
+        // say.
         let mut flags = entry.flags & (NodeFlags::NOFAILOVER | NodeFlags::MIGRATE_TO);
         flags |= if entry.flags.contains(NodeFlags::REPLICA) {
             NodeFlags::REPLICA

@@ -1,7 +1,7 @@
 //! Joining: MEET, learning a node's real id, and following nodes that change their address.
 //!
-//! A node that was only given an address stands in the table under a random id, in handshake, until its first
-//! answer on the link we opened tells its real one.
+//! A node that was only given an address stands in the table under a random id, in handshake, until
+//! its first answer on the link we opened tells its real one.
 
 use tracing::{debug, info};
 
@@ -68,8 +68,8 @@ impl Machine {
         }
     }
 
-    /// On a link that we opened, finds out whether its node is who we took it for. True if the frame has served
-    /// its purpose by that.
+    /// On a link that we opened, finds out whether its node is who we took it for. True if the
+    /// frame has served its purpose by that.
     pub(super) fn settle_handshake(
         &mut self,
         link_id: LinkId,

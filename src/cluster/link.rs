@@ -1,7 +1,7 @@
 //! Bus connections as the machine sees them.
 //!
-//! Two per pair of nodes: each side opens one, sends its own frames on it and gets the answers to its PINGs
-//! on it.
+//! Two per pair of nodes: each side opens one, sends its own frames on it and gets the answers to
+//! its PINGs on it.
 
 use std::collections::BTreeMap;
 

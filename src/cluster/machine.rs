@@ -1,31 +1,36 @@
-//! The cluster machine: membership, failure detection and slot ownership, without sockets, clock or disk.
+//! The cluster machine: membership, failure detection and slot ownership, without sockets, clock or
+//! disk.
 //!
 //! # How a shell drives it
 //!
 //! ```text
-//! machine = Machine::new(settings, saved, rng, now)      saved: nodes_conf::parse of the file, if there is one
+//! saved = nodes_conf::parse of the file, if there is one
+//! machine = Machine::new(settings, saved, rng, now)
 //! loop {
 //!     input = the next event, or Input::Tick at machine.next_deadline()
-//!     machine.step(now, input, &mut actions)             or machine.admin(now, command, keys, &mut actions)
+//!     machine.step(now, input, &mut actions), or machine.admin(now, command, cx, &mut actions)
 //!     for each action, in order: perform it
 //! }
 //! ```
 //!
-//! - Actions are performed in order, and a `Persist` is complete (with `sync`, on disk, by temporary file and
-//!   rename) before the next one starts. This is what keeps a vote from leaving before it is remembered. If
-//!   it fails, the process ends. The answer of an admin command is sent after its actions.
+//! - Actions are performed in order, and a `Persist` is complete (with `sync`, on disk, by
+//!   temporary file and rename) before the next one starts. This is what keeps a vote from leaving
+//!   before it is remembered. If it fails, the process ends. The answer of an admin command is sent
+//!   after its actions.
 //! - Every `Connect` is answered by one `Connected` or `ConnectFailed`, within the node timeout.
-//! - Links are named by the shell, never twice. A link that ended, whoever ended it, is reported by `Closed`
-//!   once; for a `CloseLink` that is optional. Frames for a link that is gone are discarded.
-//! - What a link receives is cut by [`frame_len`](super::frame::frame_len); on an error the shell closes it.
-//! - `now` is one clock for all calls. It may jump: ahead, peers may be suspected for a moment; back,
-//!   what was timed in the future counts as now.
-//! - `ViewChanged` replaces the view that the data plane decides by; it comes before the `DropSlotKeys` of
-//!   slots that were lost.
+//! - Links are named by the shell, never twice. A link that ended, whoever ended it, is reported by
+//!   `Closed` once; for a `CloseLink` that is optional. Frames for a link that is gone are
+//!   discarded.
+//! - What a link receives is cut by [`frame_len`](super::frame::frame_len); on an error the shell
+//!   closes it.
+//! - `now` is one clock for all calls. It may jump: ahead, peers may be suspected for a moment;
+//!   back, what was timed in the future counts as now.
+//! - `ViewChanged` replaces the view that the data plane decides by; it comes before the
+//!   `DropSlotKeys` of slots that were lost.
 //!
 //! # Invariants
-//! - No frame leaves with an epoch, a vote or a claim that a restart could forget: if anything persistent
-//!   changed in a step, its first action is `Persist`.
+//! - No frame leaves with an epoch, a vote or a claim that a restart could forget: if anything
+//!   persistent changed in a step, its first action is `Persist`.
 //! - The current epoch and the epoch of the last vote never go back.
 //! - At most one vote per epoch.
 
@@ -301,7 +306,7 @@ impl Machine {
                 &mut node.data_received,
                 &mut node.failed_at,
             ];
-            let optional = [&mut node.ping_sent, &mut node.voted_at];
+            let optional = [&mut node.ping_sent, &mut node.voted_at, &mut node.orphaned_since];
             let times = times.into_iter().chain(optional.into_iter().flatten());
             for time in times.chain(node.failure_reports.values_mut()) {
                 *time = (*time).min(now);

@@ -1,13 +1,15 @@
-//! L4: the cluster as a machine without I/O: bus frames, membership, failure detection, elections, slots.
+//! L4: the cluster as a machine without I/O: bus frames, membership, failure detection, elections,
+//! slots.
 //!
-//! In reading order: [`frame`] is what nodes say to each other, [`node`] and [`table`] what one of them knows,
-//! [`nodes_conf`] how it remembers that. [`machine`] takes inputs and gives actions; its rules stand in
-//! `cron` (time passes), `receive` and `send` (frames), `handshake` and `gossip` (membership), `failure` and
-//! `state` (who is well), `slots` and `roles` (who owns what), `election` and `failover` (who takes over),
-//! [`admin`] (what operators ask). [`view`] is what the data plane gets, [`redirect`] how it decides by it.
+//! In reading order: [`frame`] is what nodes say to each other, [`node`] and [`table`] what one of
+//! them knows, [`nodes_conf`] how it remembers that. [`machine`] takes inputs and gives actions;
+//! its rules stand in `cron` (time passes), `receive` and `send` (frames), `handshake` and `gossip`
+//! (membership), `failure` and `state` (who is well), `slots` and `roles` (who owns what),
+//! `election` and `failover` (who takes over), [`admin`] (what operators ask). [`view`] is what the
+//! data plane gets, [`redirect`] how it decides by it.
 //!
-//! Nothing here reads a clock, opens a socket or draws randomness that is not seeded: `tests/sim` runs
-//! clusters of these machines under faults, and a seed repeats a run.
+//! Nothing here reads a clock, opens a socket or draws randomness that is not seeded: `tests/sim`
+//! runs clusters of these machines under faults, and a seed repeats a run.
 
 pub mod admin;
 mod cron;
@@ -20,6 +22,7 @@ mod gossip;
 pub mod handshake;
 pub mod link;
 pub mod machine;
+mod migration;
 pub mod node;
 pub mod nodes_conf;
 mod receive;

@@ -18,8 +18,8 @@ pub struct Address {
 }
 
 impl Address {
-    /// From the two client ports as the bus and `nodes.conf` order them: first the one of the transport that
-    /// the bus uses.
+    /// From the two client ports as the bus and `nodes.conf` order them: first the one of the
+    /// transport that the bus uses.
     #[must_use]
     pub fn from_wire(ip: String, first: u16, second: u16, bus_port: u16, tls: bool) -> Address {
         let (port, tls_port) = if tls { (second, first) } else { (first, second) };
@@ -73,6 +73,8 @@ pub struct Node {
     /// When this node last voted for a replica of it.
     pub voted_at: Option<Millis>,
     pub replication_offset: u64,
+    /// Since when it serves slots without a working replica.
+    pub orphaned_since: Option<Millis>,
     /// Primaries that hold it for failing, and when they last said so.
     pub failure_reports: BTreeMap<NodeId, Millis>,
     /// The link opened by this node.
@@ -104,6 +106,7 @@ impl Node {
             failed_at: Millis::ZERO,
             voted_at: None,
             replication_offset: 0,
+            orphaned_since: None,
             failure_reports: BTreeMap::new(),
             outbound: None,
             inbound: None,

@@ -1,4 +1,5 @@
-//! `nodes.conf`: the file in which a node keeps what it knows of the cluster, and the lines of CLUSTER NODES.
+//! `nodes.conf`: the file in which a node keeps what it knows of the cluster, and the lines of
+//! CLUSTER NODES.
 //!
 //! One line per node that is not in handshake, then `vars currentEpoch <n> lastVoteEpoch <n>`:
 //!
@@ -7,9 +8,9 @@
 //!     <ping sent> <pong received> <config epoch> <connected|disconnected> [slots…]
 //! ```
 //!
-//! Slots are `n`, `a-b`, and on this node's own line `[n->-id]` (migrating) and `[n-<-id]` (importing).
-//! Files of Redis 7.0 (no keys), 7.2 and Valkey 8 are read; what is written has the keys of 7.2.
-//! Owns the text form alone; reading and writing the file is the shell's business.
+//! Slots are `n`, `a-b`, and on this node's own line `[n->-id]` (migrating) and `[n-<-id]`
+//! (importing). Files of Redis 7.0 (no keys), 7.2 and Valkey 8 are read; what is written has the
+//! keys of 7.2. Owns the text form alone; reading and writing the file is the shell's business.
 
 mod parse;
 #[cfg(test)]

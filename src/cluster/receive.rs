@@ -50,7 +50,8 @@ impl Machine {
         }
     }
 
-    /// The known node that sent a frame; an inbound link is bound to the first one that shows up on it.
+    /// The known node that sent a frame; an inbound link is bound to the first one that shows up on
+    /// it.
     ///
     /// Never this node itself, which a link back to our own bus port would name.
     fn sender_of(&mut self, link_id: LinkId, header: &Header) -> Option<NodeId> {

@@ -1,7 +1,8 @@
 //! Whether a command is served here, or what the client is told instead.
 //!
-//! One pure function over the view, in the order in which Redis Cluster decides. The slots of a command's keys
-//! come in argument order, so that an unbound first slot is reported before a second key elsewhere.
+//! One pure function over the view, in the order in which Redis Cluster decides. The slots of a
+//! command's keys come in argument order, so that an unbound first slot is reported before a second
+//! key elsewhere.
 
 use std::fmt;
 
@@ -94,8 +95,8 @@ impl Refusal {
     }
 }
 
-/// Decides for a command whose keys, in order, hash to `slots`. `keys` is called at most once, and only if
-/// the slot is open.
+/// Decides for a command whose keys, in order, hash to `slots`. `keys` is called at most once, and
+/// only if the slot is open.
 ///
 /// # Errors
 /// What the client is told.

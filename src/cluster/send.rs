@@ -85,7 +85,8 @@ impl Machine {
         self.outbox.extend(sends);
     }
 
-    /// Tells the nodes that `wanted` picks about a change of this node at once, instead of with the next ping.
+    /// Tells the nodes that `wanted` picks about a change of this node at once, instead of with the
+    /// next ping.
     pub(super) fn send_pongs(&mut self, wanted: impl Fn(&Node) -> bool) {
         for link in self.links_to(wanted) {
             self.send_heartbeat(link, HeartbeatKind::Pong);
@@ -163,8 +164,8 @@ impl Machine {
         chosen.into_iter().map(|node| gossip_entry(node, self.settings.tls_bus)).collect()
     }
 
-    /// The hostname for everyone; the rest for those that have shown to read more than that, because Redis 7.0
-    /// logs a warning for each record it does not know.
+    /// The hostname for everyone; the rest for those that have shown to read more than that,
+    /// because Redis 7.0 logs a warning for each record it does not know.
     fn extensions_for(&self, peer: Option<NodeId>) -> Vec<Extension> {
         let me = self.table.me();
         let mut extensions = Vec::new();

@@ -54,8 +54,8 @@ pub struct Settings {
     /// Bytes queued on a link past which it is closed; 0 is no limit.
     pub link_sendbuf_limit: u64,
 
-    /// Whether this process can copy a primary's data. Without it this node never becomes a replica: a
-    /// primary that lost its last slot stays one, empty.
+    /// Whether this process can copy a primary's data. Without it this node never becomes a
+    /// replica: a primary that lost its last slot stays one, empty.
     pub can_replicate: bool,
 }
 
@@ -92,7 +92,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Half of the node timeout: how old an answer, or a pending ping, may get before something is done.
+    /// Half of the node timeout: how old an answer, or a pending ping, may get before something is
+    /// done.
     #[must_use]
     pub fn half_timeout(&self) -> Millis {
         Millis(self.node_timeout.0 / 2)

@@ -1,7 +1,8 @@
 //! Who owns which slot: claims, their versions, and what losing slots means.
 //!
-//! A primary claims slots in every header, versioned by its config epoch. The higher epoch wins; equal epochs
-//! never move a slot, and two primaries with one epoch part by a rule that only one of them applies.
+//! A primary claims slots in every header, versioned by its config epoch. The higher epoch wins;
+//! equal epochs never move a slot, and two primaries with one epoch part by a rule that only one of
+//! them applies.
 
 use tracing::{info, warn};
 
@@ -11,7 +12,8 @@ use super::node::Node;
 use crate::base::{ConfigEpoch, Epoch, NodeId, Slot, SlotSet};
 
 impl Machine {
-    /// Compares a sender's claims with the slot map: takes over what it has won, tells it what it has lost.
+    /// Compares a sender's claims with the slot map: takes over what it has won, tells it what it
+    /// has lost.
     pub(super) fn follow_claims(&mut self, sender: NodeId, header: &Header) {
         let Some(node) = self.table.get(sender) else { return };
         if node.is_primary() {
@@ -87,8 +89,8 @@ impl Machine {
         self.settle_losses(subject, my_primary, claims, &lost);
     }
 
-    /// A primary that lost its last slot to `winner` follows it, and so does its replica; otherwise the keys of
-    /// what was lost go.
+    /// A primary that lost its last slot to `winner` follows it, and so does its replica; otherwise
+    /// the keys of what was lost go.
     fn settle_losses(
         &mut self,
         winner: NodeId,
@@ -151,8 +153,9 @@ impl Machine {
         Some(epoch.into())
     }
 
-    /// After loading: slots with keys that this primary does not own. Unowned ones are taken, the others are
-    /// marked as being imported from their owner, so that an operator can finish moving them.
+    /// After loading: slots with keys that this primary does not own. Unowned ones are taken, the
+    /// others are marked as being imported from their owner, so that an operator can finish moving
+    /// them.
     pub(super) fn adopt_loaded(&mut self, slots: &SlotSet) {
         let me = self.my_id();
         if !self.table.me().is_primary() {
@@ -167,7 +170,8 @@ impl Machine {
                     self.table.assign(slot, me);
                 }
                 Some(owner) => {
-                    warn!(slot = slot.number(), %owner, "slot of another node holds keys: importing");
+                    let number = slot.number();
+                    warn!(slot = number, %owner, "slot of another holds keys: importing");
                     self.table.importing.insert(slot, owner);
                 }
             }

@@ -1,8 +1,8 @@
 //! Whether this node sees a cluster that may serve requests.
 //!
-//! It may not while it has just started, while slots are uncovered (if full coverage is required), while it
-//! sees only a minority of the primaries with slots, and for a moment after it rejoined the majority: by then
-//! the others may have replaced it, and it should hear of that first.
+//! It may not while it has just started, while slots are uncovered (if full coverage is required),
+//! while it sees only a minority of the primaries with slots, and for a moment after it rejoined
+//! the majority: by then the others may have replaced it, and it should hear of that first.
 
 use tracing::info;
 

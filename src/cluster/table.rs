@@ -91,8 +91,8 @@ impl Table {
         assert!(before.is_none(), "a node is added once");
     }
 
-    /// Removes a node other than me; its slots become unowned, its replicas lose their primary, its failure
-    /// reports and the open slots that name it go.
+    /// Removes a node other than me; its slots become unowned, its replicas lose their primary, its
+    /// failure reports and the open slots that name it go.
     pub fn remove(&mut self, id: NodeId) -> Option<Node> {
         assert_ne!(id, self.me, "I1");
         let slots: Vec<Slot> = self.nodes.get(&id)?.slots.iter().collect();
@@ -146,7 +146,8 @@ impl Table {
         self.owner[slot.index()] = Some(id);
     }
 
-    /// Leaves the slot without an owner. What is migrating can only be migrated by its owner: that ends.
+    /// Leaves the slot without an owner. What is migrating can only be migrated by its owner: that
+    /// ends.
     pub fn unassign(&mut self, slot: Slot) {
         if let Some(id) = self.owner[slot.index()].take() {
             let node = self.nodes.get_mut(&id).expect("I2: owners are known");
@@ -170,7 +171,8 @@ impl Table {
         self.nodes.values().filter(move |node| node.primary == Some(primary))
     }
 
-    /// The node whose slots and epoch `node` stands for: its primary if it is a replica of a known one.
+    /// The node whose slots and epoch `node` stands for: its primary if it is a replica of a known
+    /// one.
     #[must_use]
     pub fn primary_of<'a>(&'a self, node: &'a Node) -> &'a Node {
         node.primary.and_then(|id| self.nodes.get(&id)).unwrap_or(node)

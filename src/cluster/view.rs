@@ -1,4 +1,5 @@
-//! What the data plane decides by: an immutable picture of the slot map, published whenever it changes.
+//! What the data plane decides by: an immutable picture of the slot map, published whenever it
+//! changes.
 
 use std::collections::BTreeMap;
 
@@ -79,8 +80,8 @@ impl ClusterView {
         self.owners[slot.index()].known()
     }
 
-    /// Whether this node owns the slot and has not opened it: the common case, whose cost is one load and a
-    /// comparison while nothing is being moved.
+    /// Whether this node owns the slot and has not opened it: the common case, whose cost is one
+    /// load and a comparison while nothing is being moved.
     #[inline]
     #[must_use]
     pub fn is_simply_mine(&self, slot: Slot) -> bool {
@@ -120,8 +121,8 @@ impl ClusterView {
         self.node(self.me).id
     }
 
-    /// What a client is told instead of the ip, by the configured preference. The empty string means
-    /// "where you are connected to".
+    /// What a client is told instead of the ip, by the configured preference. The empty string
+    /// means "where you are connected to".
     #[must_use]
     pub fn endpoint(&self, node: NodeIndex) -> &str {
         let node = self.node(node);

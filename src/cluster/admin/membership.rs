@@ -1,4 +1,5 @@
-//! Who belongs to the cluster and in which role: MEET, FORGET, REPLICATE, FAILOVER, RESET, SET-CONFIG-EPOCH.
+//! Who belongs to the cluster and in which role: MEET, FORGET, REPLICATE, FAILOVER, RESET,
+//! SET-CONFIG-EPOCH.
 
 use tracing::{info, warn};
 

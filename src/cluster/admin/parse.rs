@@ -9,8 +9,8 @@ use crate::cluster::frame::EPOCH_MAX;
 use crate::cluster::nodes_conf::BUS_PORT_OFFSET;
 
 impl Admin {
-    /// Reads `args`, the subcommand's name first. `Ok(None)`: not one of the machine's. The lower bounds of the
-    /// arity are checked here too, so that no caller can get them wrong.
+    /// Reads `args`, the subcommand's name first. `Ok(None)`: not one of the machine's. The lower
+    /// bounds of the arity are checked here too, so that no caller can get them wrong.
     ///
     /// # Errors
     /// The operator's mistake, with Redis' text.
@@ -55,7 +55,8 @@ impl Admin {
     }
 }
 
-/// Every subcommand above, for telling a wrong number of arguments from a subcommand of someone else.
+/// Every subcommand above, for telling a wrong number of arguments from a subcommand of someone
+/// else.
 const NAMES: [&str; 24] = [
     "addslots",
     "delslots",

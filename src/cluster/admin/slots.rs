@@ -132,7 +132,8 @@ impl Machine {
             self.become_replica_of(to);
         }
         if to == me && self.table.importing.remove(&slot).is_some() {
-            // The claim has to beat the source's, and everybody should hear of it before they ask the source.
+            // The claim has to beat the source's, and everybody should hear of it before they ask
+            // the source.
             self.bump_epoch();
             self.send_pongs(|_| true);
         }

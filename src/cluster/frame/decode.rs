@@ -44,8 +44,8 @@ const PROLOGUE_LEN: usize = 16;
 
 /// How long the frame at the start of `buffer` is; `None` while too few bytes are there to tell.
 ///
-/// `message_len_max` bounds what a published message may weigh. A length that the frame's type cannot have
-/// is refused here, before a byte of the body is buffered.
+/// `message_len_max` bounds what a published message may weigh. A length that the frame's type
+/// cannot have is refused here, before a byte of the body is buffered.
 ///
 /// # Errors
 /// [`SplitError`]: nothing after this point can be trusted, the link has to be closed.
@@ -307,7 +307,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether `text` may stand where an ip stands. Names are let through too, since an announced "ip" may be one.
+/// Whether `text` may stand where an ip stands. Names are let through too, since an announced "ip"
+/// may be one.
 pub(crate) fn is_ip_text(text: &[u8]) -> bool {
     text.len() < IP_LEN
         && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b".:%_-".contains(byte))

@@ -8,8 +8,8 @@ impl Frame {
     /// The frame as it goes over the wire. O(length).
     ///
     /// # Panics
-    /// If the frame breaks a limit its maker has to keep: a message of 4 GiB, 64 Ki gossip entries, an ip of
-    /// more than 45 bytes.
+    /// If the frame breaks a limit its maker has to keep: a message of 4 GiB, 64 Ki gossip entries,
+    /// an ip of more than 45 bytes.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut out = Vec::with_capacity(HEADER_LEN + 512);

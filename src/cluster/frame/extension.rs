@@ -1,7 +1,7 @@
 //! Ping extensions: typed records after the gossip entries.
 //!
-//! A record is `length u32, type u16, reserved u16, data`; the length counts these eight bytes and is a
-//! multiple of eight.
+//! A record is `length u32, type u16, reserved u16, data`; the length counts these eight bytes and
+//! is a multiple of eight.
 
 use super::decode::{FrameError, Reader};
 use crate::base::{NodeId, ReplId};

@@ -52,8 +52,8 @@ struct Line {
 
 /// Reads the file; `None` when it says nothing, as for a node that starts for the first time.
 ///
-/// Pending pings and received pongs become "now": how long ago they were before the restart says nothing
-/// about the peer. The current epoch is at least every config epoch.
+/// Pending pings and received pongs become "now": how long ago they were before the restart says
+/// nothing about the peer. The current epoch is at least every config epoch.
 ///
 /// # Errors
 /// [`ConfError`] names the first line that cannot be used.
