@@ -14,6 +14,7 @@ pub mod memory;
 pub mod packed;
 pub mod sample;
 pub mod set;
+pub mod stream;
 pub mod table;
 pub mod value;
 pub mod zset;
@@ -22,6 +23,7 @@ pub use hash::Hash;
 pub use limits::{Limits, PackLimits};
 pub use list::{End, List};
 pub use set::Set;
+pub use stream::{Stream, StreamId};
 pub use value::{Needle, ValueRef};
 pub use zset::Zset;
 
