@@ -71,6 +71,21 @@ impl Local {
         reply
     }
 
+    /// Runs a script of lines `command => reply` and compares; words are split at blanks, `''` is the
+    /// empty one, and replies are written as [`show`] does.
+    ///
+    /// # Panics
+    /// If a reply differs.
+    pub fn check(&mut self, script: &str) {
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let (command, expected) = line.split_once(" => ").expect("command => reply");
+            let words: Vec<&str> = command.split_whitespace().collect();
+            let words: Vec<&str> =
+                words.into_iter().map(|word| if word == "''" { "" } else { word }).collect();
+            assert_eq!(show(&self.run(&words)), expected, "{command}");
+        }
+    }
+
     /// Feeds raw bytes and returns the replies they brought about.
     ///
     /// # Panics
@@ -109,6 +124,29 @@ impl Local {
         }
         assert!(bytes.is_empty(), "a reply is cut off");
         replies
+    }
+}
+
+/// A reply in one line: `+status`, `-error`, `:1`, `"text"`, `nil`, `[…]` for arrays, sets and pushes,
+/// `{…}` for maps.
+#[must_use]
+pub fn show(value: &Value) -> String {
+    let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
+    let list = |items: &[Value]| items.iter().map(show).collect::<Vec<_>>().join(" ");
+    match value {
+        Value::Simple(status) => format!("+{}", text(status)),
+        Value::Error(error) => format!("-{}", String::from_utf8_lossy(error)),
+        Value::Int(value) => format!(":{value}"),
+        Value::Bulk(bytes) => format!("\"{}\"", text(bytes)),
+        Value::Null | Value::NullArray => "nil".to_owned(),
+        Value::Array(items) | Value::Set(items) | Value::Push(items) => {
+            format!("[{}]", list(items))
+        }
+        Value::Map(pairs) => {
+            let pairs = pairs.iter().map(|(key, value)| format!("{} {}", show(key), show(value)));
+            format!("{{{}}}", pairs.collect::<Vec<_>>().join(" "))
+        }
+        other => format!("{other:?}"),
     }
 }
 

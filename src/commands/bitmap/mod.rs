@@ -33,3 +33,6 @@ fn scaled_bit_offset(cx: &Ctx<'_>, text: &[u8], unit: usize) -> CmdResult<usize>
     let fits = offset as u64 >> 3 < cx.settings.proto_max_bulk_len;
     if fits { Ok(offset) } else { Err(REFUSED) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,3 +76,6 @@ pub fn check_len(cx: &Ctx<'_>, len: usize, more: usize) -> CmdResult<()> {
         _ => Err(CmdError::StringTooLong),
     }
 }
+
+#[cfg(test)]
+mod tests;
