@@ -105,7 +105,7 @@ fn first_difference(path: &str, a: &Value, b: &Value, found: &mut Vec<String>) {
 
 fn expect_none(what: &str, found: &[String]) {
     let shown: Vec<String> =
-        found.iter().take(60).map(|line| line.chars().take(400).collect()).collect();
+        found.iter().take(30).map(|line| line.chars().take(250).collect()).collect();
     assert!(found.is_empty(), "{what}: {} differences\n{}", found.len(), shown.join("\n"));
 }
 

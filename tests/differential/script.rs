@@ -114,9 +114,14 @@ impl Generator {
         while steps.len() < STEPS {
             let serial = steps.len();
             match rng.u32(..100) {
-                0..=2 => steps.push(big_value(&mut rng)),
+                0..=2 => {
+                    let step = big_value(&mut rng);
+                    let name = String::from_utf8_lossy(&step.words[0]).to_ascii_lowercase();
+                    steps.extend(self.knows(&name).then_some(step));
+                }
                 3 if self.knows("pexpire") && self.knows("pttl") => {
-                    steps.push(Step::once(&[b"DISCARD"]));
+                    let leave = self.knows("discard").then(|| Step::once(&[b"DISCARD"]));
+                    steps.extend(leave);
                     let key = words::key(&mut rng, "generic");
                     let words = vec![b"PEXPIRE".to_vec(), key, b"1".to_vec()];
                     steps.push(Step { words, how: How::UntilExpired });

@@ -45,7 +45,7 @@ const ODD: &[&[u8]] = &[
     b"-9223372036854775808",
     b"-9223372036854775809",
     b"18446744073709551616",
-    b"\x00\xff\r\n",
+    b"\xff\xfe\r\n", // no zero byte: C ends its texts there
     b"NX",
     b"XX",
     b"WITHSCORES",
