@@ -88,6 +88,14 @@ impl<'a> Args<'a> {
         parse_i64(self.bytes()?).ok_or(CmdError::NotInteger)
     }
 
+    /// The next argument as a signed integer that fits 32 bits.
+    pub fn int32(&mut self) -> CmdResult<i32> {
+        const OUT_OF_RANGE: CmdError = CmdError::text(
+            "ERR value is out of range, value must between -2147483648 and 2147483647",
+        );
+        i32::try_from(self.int()?).map_err(|_| OUT_OF_RANGE)
+    }
+
     /// The next argument as an option word, if there is one.
     #[inline]
     pub fn token(&mut self) -> Option<Token<'a>> {

@@ -73,8 +73,30 @@ fn is_command_entry(value: &Value) -> bool {
     matches!(value, Value::Array(parts) if parts.len() == 10)
 }
 
+/// A list of subcommands without those that the other list lacks; anything else as it is.
+fn shared_part(value: &Value, other: &Value) -> Value {
+    let mut value = value.clone();
+    match (&mut value, other) {
+        (Value::Array(own), Value::Array(others))
+            if own.iter().chain(others).all(is_command_entry) =>
+        {
+            let names: Vec<Value> = others.iter().map(|entry| entry.items()[0].clone()).collect();
+            own.retain(|entry| names.contains(&entry.items()[0]));
+        }
+        (Value::Map(own), Value::Map(others)) => {
+            own.retain(|(name, _)| {
+                let is_command = matches!(name, Value::Bulk(name) if name.contains(&b'|'));
+                !is_command || others.iter().any(|(known, _)| known == name)
+            });
+        }
+        _ => {}
+    }
+    value
+}
+
 /// Names the deepest place where two trees part.
 fn first_difference(path: &str, a: &Value, b: &Value, found: &mut Vec<String>) {
+    let (a, b) = (&shared_part(a, b), &shared_part(b, a));
     if a == b {
         return;
     }

@@ -252,7 +252,7 @@ pub const SELECT: Command = Command::new(
 );
 
 fn select(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
-    let db = args.int()?;
+    let db = args.int32()?;
     if cx.view.is_some() && db != 0 {
         return Err(CmdError::text("ERR SELECT is not allowed in cluster mode"));
     }

@@ -117,7 +117,7 @@ fn copy(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     while let Some(token) = args.token() {
         match token.upper() {
             b"REPLACE" => replace = true,
-            b"DB" => db = database(cx, args.int()?)?,
+            b"DB" => db = database(cx, args.int32()?)?,
             _ => return Err(CmdError::Syntax),
         }
     }
@@ -165,7 +165,7 @@ fn move_key(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     if cx.view.is_some() {
         return Err(CmdError::text("ERR MOVE is not allowed in cluster mode"));
     }
-    let db = database(cx, args.int()?)?;
+    let db = database(cx, args.int32()?)?;
     if db == cx.db.db() {
         return Err(SAME_OBJECT);
     }
@@ -181,7 +181,7 @@ fn move_key(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
 }
 
 /// The database of that number.
-pub fn database(cx: &Ctx<'_>, number: i64) -> CmdResult<u8> {
+pub fn database(cx: &Ctx<'_>, number: i32) -> CmdResult<u8> {
     let known = |number: &usize| *number < cx.db.keyspace().databases();
     let number = usize::try_from(number).ok().filter(known);
     number.and_then(|number| u8::try_from(number).ok()).ok_or(CmdError::DbOutOfRange)

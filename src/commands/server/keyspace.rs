@@ -1,6 +1,5 @@
 //! Commands about all keys at once.
 
-use crate::base::number::parse_i64;
 use crate::commands::generic::database;
 use crate::commands::{Args, Command, Ctx, Reply};
 use crate::spec::{Arg, Arity, Categories, CmdError, CmdResult, CommandSpec, Flags, Group, Plan};
@@ -130,8 +129,8 @@ fn swapdb(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     }
     const BAD_FIRST: CmdError = CmdError::text("ERR invalid first DB index");
     const BAD_SECOND: CmdError = CmdError::text("ERR invalid second DB index");
-    let one = parse_i64(args.bytes()?).ok_or(BAD_FIRST)?;
-    let other = parse_i64(args.bytes()?).ok_or(BAD_SECOND)?;
+    let one = args.int32().map_err(|_| BAD_FIRST)?;
+    let other = args.int32().map_err(|_| BAD_SECOND)?;
     let (one, other) = (database(cx, one)?, database(cx, other)?);
     cx.db.swap(one, other);
     cx.effects.changes += 1;
