@@ -3,8 +3,10 @@
 mod dump;
 mod expire;
 mod object;
+mod pattern;
 mod place;
 mod presence;
+mod sort;
 mod ttl;
 mod wait;
 mod walk;
@@ -40,6 +42,8 @@ pub const COMMANDS: &[&Command] = &[
     &dump::RESTORE,
     &dump::RESTORE_ASKING,
     &walk::SCAN,
+    &sort::SORT,
+    &sort::SORT_RO,
     &presence::TOUCH,
     &ttl::TTL,
     &presence::TYPE,
