@@ -61,10 +61,6 @@ pub enum Failover {
 /// An operator's mistake. `Display` is the error's exact text after its code, `ERR`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AdminError {
-    #[error("wrong number of arguments for 'cluster|{0}' command")]
-    Arity(String),
-    #[error("unknown subcommand or wrong number of arguments for '{0}'. Try CLUSTER HELP.")]
-    TooMany(String),
     #[error("syntax error")]
     Syntax,
     #[error("value is not an integer or out of range")]

@@ -5,6 +5,7 @@
 
 mod args;
 pub mod bitmap;
+pub mod cluster;
 pub mod connection;
 mod context;
 pub mod expiry;

@@ -8,6 +8,7 @@ use crate::spec::{Begin, Categories, CommandSpec, Find, Flags, KeyFlags};
 /// Every family's commands, containers before their subcommands.
 const FAMILIES: &[&[&Command]] = &[
     super::connection::COMMANDS,
+    super::cluster::COMMANDS,
     super::server::COMMANDS,
     super::generic::COMMANDS,
     super::hash::COMMANDS,

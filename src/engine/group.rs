@@ -193,7 +193,6 @@ fn wants_exact_times(settings: &Settings) -> bool {
 #[inline]
 fn execute(cx: &mut Ctx<'_>, step: &Step<'_>, keys: &[Key<'_>], conditions: Condition) {
     let mark = cx.out.mark();
-    let asking = cx.client.flags.contains(ClientFlags::ASKING);
     let result = match (&step.refusal, step.command) {
         (None, Some(command)) => admission::under_locks(cx, command, keys, conditions)
             .map_err(|refusal| (refusal, true))
@@ -214,22 +213,24 @@ fn execute(cx: &mut Ctx<'_>, step: &Step<'_>, keys: &[Key<'_>], conditions: Cond
         }
     }
     if cx.client.flags.intersects(AFTERMATH) {
-        settle_flags(cx, mark, asking);
+        settle_flags(cx, mark);
     }
 }
 
 /// Flags that the end of a command has to look at.
 const AFTERMATH: ClientFlags = ClientFlags::ASKING
+    .union(ClientFlags::ASKING_NEXT)
     .union(ClientFlags::REPLY_OFF)
     .union(ClientFlags::REPLY_SKIP)
     .union(ClientFlags::REPLY_SKIP_NEXT);
 
 #[cold]
-fn settle_flags(cx: &mut Ctx<'_>, mark: crate::resp::Mark, was_asking: bool) {
-    if was_asking {
-        cx.client.set(ClientFlags::ASKING, false);
-    }
+fn settle_flags(cx: &mut Ctx<'_>, mark: crate::resp::Mark) {
     let flags = cx.client.flags;
+    // Inside MULTI it is for the whole transaction.
+    let kept = flags.contains(ClientFlags::ASKING | ClientFlags::MULTI);
+    cx.client.set(ClientFlags::ASKING, kept || flags.contains(ClientFlags::ASKING_NEXT));
+    cx.client.set(ClientFlags::ASKING_NEXT, false);
     if flags.intersects(ClientFlags::REPLY_OFF.union(ClientFlags::REPLY_SKIP)) {
         cx.out.rewind(mark);
     }

@@ -19,7 +19,7 @@ bitflags! {
     pub struct ClientFlags: u32 {
         /// READONLY: reads may be served from a replica.
         const READONLY = 1 << 0;
-        /// ASKING: the next command may touch an importing slot.
+        /// The command now running may touch an importing slot.
         const ASKING = 1 << 1;
         /// CLIENT REPLY OFF.
         const REPLY_OFF = 1 << 2;
@@ -45,6 +45,8 @@ bitflags! {
         const MONITOR = 1 << 12;
         /// Waits in a blocking command, which CLIENT UNBLOCK can end.
         const UNBLOCKABLE = 1 << 13;
+        /// ASKING: the next command may touch an importing slot.
+        const ASKING_NEXT = 1 << 14;
     }
 }
 

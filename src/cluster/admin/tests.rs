@@ -48,13 +48,45 @@ fn others(mine: &str) -> String {
     )
 }
 
+/// What the command table does with names.
+fn parse(args: &[&[u8]]) -> Result<Option<Admin>, AdminError> {
+    let rest = &args[1..];
+    let admin = match args[0].to_ascii_lowercase().as_slice() {
+        b"addslots" => Admin::add_slots(rest)?,
+        b"delslots" => Admin::del_slots(rest)?,
+        b"addslotsrange" => Admin::add_slot_ranges(rest)?,
+        b"delslotsrange" => Admin::del_slot_ranges(rest)?,
+        b"flushslots" => Admin::FlushSlots,
+        b"setslot" => Admin::set_slot(rest)?,
+        b"bumpepoch" => Admin::BumpEpoch,
+        b"set-config-epoch" => Admin::set_config_epoch(rest)?,
+        b"meet" => Admin::meet(rest)?,
+        b"forget" => Admin::forget(rest)?,
+        b"replicate" => Admin::replicate(rest)?,
+        b"failover" => Admin::failover(rest)?,
+        b"reset" => Admin::reset(rest)?,
+        b"saveconfig" => Admin::SaveConfig,
+        b"count-failure-reports" => Admin::count_failure_reports(rest)?,
+        b"myid" => Admin::MyId,
+        b"myshardid" => Admin::MyShardId,
+        b"nodes" => Admin::Nodes,
+        b"info" => Admin::Info,
+        b"slots" => Admin::Slots,
+        b"shards" => Admin::Shards,
+        b"links" => Admin::Links,
+        b"replicas" | b"slaves" => Admin::replicas(rest)?,
+        _ => return Ok(None),
+    };
+    Ok(Some(admin))
+}
+
 /// Runs a command line and gives the answer's text, or the error's with its code.
 fn said(machine: &mut Machine, keys: u64, line: &str) -> String {
     let line = line.replace("{me}", ME).replace("{primary}", PRIMARY).replace("{replica}", REPLICA);
     let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
     let keys = Keys(keys);
     let cx = AdminContext { keys: &keys, tls: false };
-    let command = match Admin::parse(&args) {
+    let command = match parse(&args) {
         Ok(Some(command)) => command,
         Ok(None) => return "not the machine's".to_owned(),
         Err(error) => return format!("ERR {error}"),
