@@ -10,7 +10,7 @@ mod slots;
 use super::{Args, Command, Ctx, Reply, help};
 use crate::cluster::{Admin, AdminError};
 use crate::keyspace::Place;
-use crate::spec::{Arity, Categories, CmdError, CmdResult, CommandSpec, Flags, Group};
+use crate::spec::{Arity, CmdError, CmdResult, CommandSpec, Flags, Group};
 use crate::state::Request;
 use crate::state::control::LocalFacts;
 

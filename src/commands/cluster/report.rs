@@ -3,7 +3,7 @@
 use super::forward;
 use crate::cluster::Admin;
 use crate::commands::{Args, Command, Ctx, Reply};
-use crate::spec::{Arg, Arity, CmdResult, CommandSpec, Flags, Group};
+use crate::spec::{Arg, Arity, CmdResult, CommandSpec, Deprecated, Flags, Group};
 
 pub const CLUSTER_COUNT_FAILURE_REPORTS: Command = Command::new(
     CommandSpec {

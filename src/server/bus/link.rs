@@ -18,8 +18,9 @@ use crate::base::NodeId;
 use crate::cluster::frame::frame_len;
 use crate::cluster::link::LinkId;
 
-/// Bytes that may wait for a peer that does not read; `cluster-link-sendbuf-limit` can only lower it.
-const QUEUE_BYTES_MAX: u64 = 1 << 30;
+/// Bytes that may wait for a peer before a further frame, however long that is. It bounds what a stranger who
+/// asks and never reads can cost; `cluster-link-sendbuf-limit` can only lower it.
+const QUEUE_BYTES_MAX: u64 = 64 << 20;
 /// Pause after an accept failed for want of resources.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 
@@ -68,16 +69,16 @@ impl Link {
         Link { frames, queued, reader, writer }
     }
 
-    /// Queues a frame. Beyond the bound the link is as good as dead: its writer ends.
-    pub(super) fn send(&self, frame: Bytes) {
+    /// Queues a frame; false when so much waits already that the peer must have stopped reading.
+    #[must_use]
+    pub(super) fn send(&self, frame: Bytes) -> bool {
         let len = frame.len() as u64;
-        if self.queued.fetch_add(len, Ordering::Relaxed) + len > QUEUE_BYTES_MAX {
-            tracing::warn!("bus peer does not read: link closed");
-            self.writer.abort();
-            return;
+        if self.queued.fetch_add(len, Ordering::Relaxed) > QUEUE_BYTES_MAX {
+            return false;
         }
         // A link whose writer has ended reports its end through the reader.
         drop(self.frames.send(frame));
+        true
     }
 
     pub(super) fn queued_bytes(&self) -> u64 {

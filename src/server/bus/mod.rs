@@ -60,6 +60,8 @@ pub(super) struct Bus {
     events: Receiver<Event>,
     sender: Sender<Event>,
     actions: Vec<Action>,
+    /// Links that were cut while actions were performed.
+    cut: Vec<LinkId>,
     view: Arc<ClusterView>,
     reported: Millis,
     message_len_max: usize,
@@ -96,6 +98,7 @@ impl Bus {
             events,
             sender,
             actions,
+            cut: Vec::new(),
             reported: now,
             message_len_max: settings.proto_max_bulk_len as usize,
             source: translate::source(settings),
@@ -222,8 +225,18 @@ impl Bus {
         self.perform()
     }
 
-    /// Performs the actions in order: a later one never happens before an earlier one is done.
+    /// Performs what is to be done, and tells the machine of links that were cut by it.
     fn perform(&mut self) -> Result<(), NodesFileError> {
+        self.perform_actions()?;
+        while let Some(link) = self.cut.pop() {
+            self.machine.step(wall_clock(), Input::Closed { link }, &mut self.actions);
+            self.perform_actions()?;
+        }
+        Ok(())
+    }
+
+    /// Performs the actions in order: a later one never happens before an earlier one is done.
+    fn perform_actions(&mut self) -> Result<(), NodesFileError> {
         for action in std::mem::take(&mut self.actions) {
             match action {
                 Action::Persist { text, sync } => self.file.write(&text, sync)?,
@@ -234,11 +247,7 @@ impl Bus {
                     tokio::task::spawn_local(link::connect(target, self.sender.clone()));
                 }
                 Action::CloseLink(link) => drop(self.links.remove(&link)),
-                Action::Send { link, frame } => {
-                    if let Some(link) = self.links.get(&link) {
-                        link.send(frame);
-                    }
-                }
+                Action::Send { link, frame } => self.send(link, frame),
                 Action::DropSlotKeys(slots) => self.drop_keys(slots.iter()),
                 Action::DropAllKeys => self.drop_keys(crate::base::Slot::all()),
                 Action::Deliver { message, .. } => {
@@ -251,6 +260,15 @@ impl Bus {
             }
         }
         Ok(())
+    }
+
+    /// A peer that does not read loses its link; the machine hears of it as of any link that ended.
+    fn send(&mut self, link: LinkId, frame: Bytes) {
+        if self.links.get(&link).is_some_and(|open| !open.send(frame)) {
+            tracing::warn!(link = link.0, "bus peer does not read: link closed");
+            self.links.remove(&link);
+            self.cut.push(link);
+        }
     }
 
     fn publish_view(&mut self, view: Arc<ClusterView>) {
