@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::sweep::Sweeper;
+use super::sweep::Sweep;
 use crate::base::Slot;
 use crate::keyspace::{Place, Table};
 use crate::state::Server;
@@ -32,10 +32,10 @@ impl Janitor {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("janitor".to_owned()).spawn(move || {
-            let mut sweeper = Sweeper::new(server.identity.worker_threads);
+            let mut sweep = Sweep::new(server.identity.worker_threads);
             while !stopped.load(Ordering::Acquire) {
                 do_chores(&server);
-                sweeper.round(&server, ROUND);
+                sweep.turn(&server, ROUND);
             }
         })?;
         Ok(Janitor { stop, thread })

@@ -1,44 +1,59 @@
-//! Removing expired keys that nobody asks for.
+//! Removing expired keys that nobody asks for, at a bounded share of CPU.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::base::Slot;
 use crate::engine::Clock;
+use crate::keyspace::sweep::Sweeper;
 use crate::state::Server;
 use crate::state::conditions::Condition;
 
 /// The share of one core that sweeping may take at effort 1; each further effort adds as much again.
 const SHARE_PERCENT: u32 = 5;
-/// Buckets looked at under one lock.
-const BUCKETS_PER_LOCK: usize = 64;
+/// Buckets and slots visited between two looks at the clock, about 10 microseconds of work: as long as
+/// the gate and one slot's lock are held.
+const VISITS: usize = 256;
 
-/// Goes round the slots of all databases.
-pub(super) struct Sweeper {
+/// The sweep and its clock.
+pub(super) struct Sweep {
+    /// The thread's lane of the gate, and its counters.
     lane: usize,
     clock: Clock,
-    db: u8,
-    slot: u16,
+    sweeper: Sweeper,
 }
 
-impl Sweeper {
-    /// `lane` is the thread's lane of the gate.
-    pub(super) fn new(lane: usize) -> Sweeper {
-        Sweeper { lane, clock: Clock::new(), db: 0, slot: 0 }
+impl Sweep {
+    pub(super) fn new(lane: usize) -> Sweep {
+        Sweep { lane, clock: Clock::new(), sweeper: Sweeper::default() }
     }
 
-    /// One round: goes on where the last one stopped, until every slot was seen or the share is used up.
-    pub(super) fn round(&mut self, server: &Server, every: Duration) {
-        self.clock.resync();
-        let settings = server.settings.load();
+    /// Goes on where the last turn stopped, until every slot was seen or the share of `every` is used up.
+    pub(super) fn turn(&mut self, server: &Server, every: Duration) {
         if server.conditions.load().contains(Condition::NO_ACTIVE_EXPIRE) {
             return;
         }
+        self.clock.resync();
+        let effort = server.settings.load().active_expire_effort;
+        let share = every * SHARE_PERCENT * effort / 100;
         let started = self.clock.read();
-        let share = every * SHARE_PERCENT * settings.active_expire_effort / 100;
-        let places = server.keyspace.databases() * Slot::COUNT;
-        for _ in 0..places {
-            let _ = (self.db, self.slot, self.lane, BUCKETS_PER_LOCK);
-            if self.clock.read() - started > share {
+        let stats = server.stats.worker(self.lane);
+        loop {
+            let reading = self.clock.read();
+            if reading - started > share {
+                return;
+            }
+            let now = self.clock.unix(reading);
+            let mut garbage = Vec::new();
+            let pass = server.keyspace.gate().enter(self.lane, false);
+            let swept =
+                self.sweeper.run(&server.keyspace, now, VISITS, &mut garbage, |_, _| {});
+            drop(pass);
+            stats.expired_keys.add(swept.removed as u64);
+            stats.dirty.add(swept.removed as u64);
+            let freed = garbage.len() as u64;
+            drop(garbage);
+            server.stats.lazyfreed_objects.fetch_add(freed, Ordering::Relaxed);
+            if swept.round_ended {
                 return;
             }
         }

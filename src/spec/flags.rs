@@ -23,6 +23,7 @@ bitflags! {
         const NO_AUTH = 1 << 13;
         const MAY_REPLICATE = 1 << 14;
         const NO_MANDATORY_KEYS = 1 << 15;
+        /// Off unless the setting of its name allows it.
         const PROTECTED = 1 << 16;
         const NO_ASYNC_LOADING = 1 << 17;
         const NO_MULTI = 1 << 18;
@@ -60,7 +61,6 @@ impl Flags {
         (Flags::NO_AUTH, "no_auth"),
         (Flags::MAY_REPLICATE, "may_replicate"),
         (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys"),
-        (Flags::PROTECTED, "protected"),
         (Flags::NO_ASYNC_LOADING, "no_async_loading"),
         (Flags::NO_MULTI, "no_multi"),
         (Flags::MOVABLE_KEYS, "movablekeys"),

@@ -34,6 +34,7 @@ pub const DEBUG: Command = Command::new(
         group: Group::Server,
         arity: Arity::AtLeast(2),
         flags: Flags::SYSTEM
+            .union(Flags::PROTECTED)
             .union(Flags::ADMIN)
             .union(Flags::NO_SCRIPT)
             .union(Flags::LOADING)
