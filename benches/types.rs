@@ -16,7 +16,8 @@ const MILLION: usize = 1_000_000;
 
 fn main() {
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let benches: &[(&str, fn(&Limits))] =
+    type Bench = fn(&Limits);
+    let benches: &[(&str, Bench)] =
         &[("hash", hash), ("small-hash", small_hash), ("set", set), ("zset", zset)];
     let limits = Limits::new(KeyHasher::seeded(&mut Rng::from_seed(1)));
     for (name, bench) in benches {

@@ -247,7 +247,6 @@ fn failed(what: String, cause: io::Error) -> LocalError {
     LocalError::Io { what, cause }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a tool that waits for real processes")]
 fn now() -> Instant {
     Instant::now()
 }

@@ -8,6 +8,9 @@ use crate::keyspace::Key;
 use crate::resp::RawRequest;
 use crate::spec::{CmdError, CmdResult};
 
+/// The block of its own that a big argument was received in.
+pub type Block<'a> = &'a Arc<Vec<u8>>;
+
 /// A cursor over the arguments after the command's name (and subcommand's).
 ///
 /// Arity was checked before; reading past the end is a syntax error, which is what a missing option value
@@ -77,7 +80,7 @@ impl<'a> Args<'a> {
 
     /// The next argument with the block it was received in, if it is big.
     #[inline]
-    pub fn value(&mut self) -> CmdResult<(&'a [u8], Option<&'a Arc<Vec<u8>>>)> {
+    pub fn value(&mut self) -> CmdResult<(&'a [u8], Option<Block<'a>>)> {
         let bytes = self.bytes()?;
         Ok((bytes, self.request.big(self.position - 1)))
     }

@@ -56,13 +56,11 @@ impl Default for Clock {
 
 /// Unix time now, straight from the system.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
 pub fn unix_time() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 #[inline]
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
 fn now() -> Instant {
     Instant::now()
 }

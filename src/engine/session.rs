@@ -139,7 +139,7 @@ impl Session {
                 let mark = self.out.mark();
                 match answer {
                     Ok(value) => self.out.value(&value),
-                    Err(error) => self.out.error(&error.to_string()),
+                    Err(error) => self.out.error(error.to_string()),
                 }
                 self.drop_unwanted_reply(mark);
             }

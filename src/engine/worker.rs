@@ -55,7 +55,7 @@ impl Worker {
         Outlook {
             server: &self.server,
             settings: self.settings.load(),
-            view: self.view.as_mut().map(|view| &*view.load()),
+            view: self.view.as_mut().map(|view| view.load() as &_),
             stats: self.server.stats.worker(self.index),
             clock: &self.clock,
             rng: &mut self.rng,

@@ -37,7 +37,7 @@ impl Clock {
         Clock {
             recording,
             seconds: (seconds & u64::from(LRU_BITS)) as u32,
-            minutes: (seconds / 60 & 0xffff) as u32,
+            minutes: ((seconds / 60) & 0xffff) as u32,
         }
     }
 
@@ -61,7 +61,7 @@ impl Clock {
                 let counter = u32::from(self.frequency(lru));
                 let odds =
                     u64::from(counter.saturating_sub(COUNTER_NEW)) * u64::from(log_factor) + 1;
-                let grows = counter < COUNTER_MAX && random % odds == 0;
+                let grows = counter < COUNTER_MAX && random.is_multiple_of(odds);
                 self.minutes << 8 | (counter + u32::from(grows))
             }
         }

@@ -164,9 +164,10 @@ fn os_name() -> String {
     format!("{kind} {release} {}", std::env::consts::ARCH)
 }
 
-fn start_workers(
-    server: &Arc<Server>,
-) -> Result<(Arc<[WorkerHandle]>, Vec<JoinHandle<()>>), StartError> {
+/// The ways to the worker threads, and the threads.
+type Workers = (Arc<[WorkerHandle]>, Vec<JoinHandle<()>>);
+
+fn start_workers(server: &Arc<Server>) -> Result<Workers, StartError> {
     let count = server.identity.worker_threads;
     let started: Result<Vec<_>, _> =
         (0..count).map(|index| workers::spawn(index, Arc::clone(server))).collect();

@@ -45,8 +45,7 @@ impl Sweep {
             let now = self.clock.unix(reading);
             let mut garbage = Vec::new();
             let pass = server.keyspace.gate().enter(self.lane, false);
-            let swept =
-                self.sweeper.run(&server.keyspace, now, VISITS, &mut garbage, |_, _| {});
+            let swept = self.sweeper.run(&server.keyspace, now, VISITS, &mut garbage, |_, _| {});
             drop(pass);
             stats.expired_keys.add(swept.removed as u64);
             stats.dirty.add(swept.removed as u64);

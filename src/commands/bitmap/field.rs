@@ -228,7 +228,7 @@ mod tests {
             let set = step("u8", 0, Action::Set(-1, overflow));
             let expected = (overflow != Overflow::Fail).then_some(7);
             assert_eq!(set.run(&mut bytes).0, expected);
-            assert_eq!(set.run(&mut bytes).1, false, "the same again changes nothing");
+            assert!(!set.run(&mut bytes).1, "the same again changes nothing");
             assert_eq!(bytes, [stored]);
         }
     }

@@ -44,7 +44,7 @@ impl NodesFile {
     /// # Errors
     /// If another process has it.
     pub(super) fn open(path: PathBuf) -> Result<NodesFile, NodesFileError> {
-        let lock_path = path.with_added_extension("lock");
+        let lock_path = PathBuf::from(format!("{}.lock", path.display()));
         let options = OpenOptions::new().create(true).truncate(false).write(true).to_owned();
         let lock = options.open(&lock_path).map_err(|cause| failed("lock", &lock_path, cause))?;
         match lock.try_lock() {
