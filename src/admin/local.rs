@@ -11,6 +11,7 @@ use bytes::BytesMut;
 use clap::Subcommand;
 
 use crate::base::Slot;
+use crate::base::error::with_causes;
 use crate::resp::Value;
 use crate::resp::client::{ReplyDecoder, encode_command};
 
@@ -70,7 +71,7 @@ pub fn run(action: Action) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("redpoll local: {}", crate::server::error_chain(&error));
+            eprintln!("redpoll local: {}", with_causes(&error));
             ExitCode::FAILURE
         }
     }

@@ -2,6 +2,7 @@
 
 mod big;
 pub mod epoch;
+pub mod error;
 pub mod float;
 pub mod glob;
 pub mod hash;

@@ -19,9 +19,10 @@ use super::control::{ControlError, ControlLoop};
 use super::cron::Cron;
 use super::janitor::Janitor;
 use super::listen::{self, ListenError};
-use super::listeners::{Listeners, chain};
+use super::listeners::Listeners;
 use super::logging;
 use super::workers::{self, Order, WorkerHandle};
+use crate::base::error::with_causes;
 use crate::base::{KeyHasher, Millis, ReplId, Rng};
 use crate::cluster::ClusterView;
 use crate::commands::Table;
@@ -71,7 +72,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The log may not be there yet, and who starts a node by hand looks at the terminal.
-            eprintln!("redpoll: {}", chain(&error));
+            eprintln!("redpoll: {}", with_causes(&error));
             ExitCode::FAILURE
         }
     }

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::accept::Acceptor;
 use super::listen::{self, ListenError, Listener};
 use super::workers::{Order, WorkerHandle};
+use crate::base::error::with_causes;
 use crate::config::{SetError, Settings};
 use crate::state::Server;
 
@@ -60,7 +61,7 @@ impl Listeners {
                 Ok(())
             }
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "cannot listen as asked");
+                tracing::warn!(error = %with_causes(&error), "cannot listen as asked");
                 let port_changed = before.port != after.port;
                 if let Ok(listeners) = open_soon(before) {
                     self.accept_on_tcp(listeners);
@@ -101,16 +102,4 @@ fn open_soon(settings: &Settings) -> Result<Vec<Listener>, ListenError> {
             done => return done,
         }
     }
-}
-
-/// An error with all its causes, for the log.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }

@@ -16,4 +16,3 @@ mod sweep;
 mod workers;
 
 pub use boot::run;
-pub use listeners::chain as error_chain;

@@ -8,6 +8,7 @@
 mod leaf;
 mod range;
 mod tree;
+mod walk;
 
 use std::collections::BTreeSet;
 use std::ops::{Bound, Range};
@@ -22,6 +23,8 @@ use super::{Collection, Kind, Limits, Needle, ValueRef};
 use crate::base::Rng;
 use crate::base::number::format_double;
 use tree::Tree;
+use walk::Source;
+pub use walk::Walk;
 
 /// Longest text of a score in a listpack.
 const SCORE_BYTES: usize = 24;
@@ -468,45 +471,6 @@ fn next_pair<'a>(entries: &mut listpack::Iter<'a>) -> Option<(ValueRef<'a>, f64)
     let member = entries.next()?;
     let score = entries.next().and_then(parse_score);
     Some((member, score.expect("a listpack's scores are numbers")))
-}
-
-/// Members with their scores, in order, from either end.
-#[derive(Clone)]
-pub struct Walk<'a>(Source<'a>);
-
-#[derive(Clone)]
-enum Source<'a> {
-    Pack(listpack::Iter<'a>),
-    Tree(Box<range::Walk<'a>>),
-}
-
-impl<'a> Iterator for Walk<'a> {
-    type Item = (ValueRef<'a>, f64);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.0 {
-            Source::Pack(entries) => next_pair(entries),
-            Source::Tree(walk) => {
-                walk.next().map(|(score, member)| (ValueRef::Bytes(member), score))
-            }
-        }
-    }
-}
-
-impl DoubleEndedIterator for Walk<'_> {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        match &mut self.0 {
-            Source::Pack(entries) => {
-                let score = entries.next_back()?;
-                let member = entries.next_back().expect("a member precedes every score");
-                Some((member, parse_score(score).expect("a listpack's scores are numbers")))
-            }
-            Source::Tree(walk) => {
-                walk.next_back().map(|(score, member)| (ValueRef::Bytes(member), score))
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The sections of counters.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::latency::counts_of;
 use super::Lines;
@@ -11,7 +11,7 @@ use crate::state::stats::Counter;
 
 pub(super) fn stats(lines: &mut Lines, cx: &Ctx<'_>) {
     let stats = &cx.server.stats;
-    let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let (operations, net_in, net_out) = {
         let rates = stats.rates.lock();
         let (net_in, net_out) = (rates.net_in_bytes.per_second(), rates.net_out_bytes.per_second());
@@ -38,6 +38,13 @@ pub(super) fn stats(lines: &mut Lines, cx: &Ctx<'_>) {
         ("expired_keys", stats.sum(|worker| &worker.expired_keys)),
     ]);
     lines.put("expired_stale_perc", "0.00");
+    work(lines, cx);
+}
+
+/// The second half of the section: what was done besides serving requests.
+fn work(lines: &mut Lines, cx: &Ctx<'_>) {
+    let stats = &cx.server.stats;
+    let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     lines.numbers(&[
         ("expired_time_cap_reached_count", 0),
         ("expire_cycle_cpu_milliseconds", 0),

@@ -1,0 +1,16 @@
+//! Errors as people read them.
+
+use std::error::Error;
+
+/// An error with all its causes, which `Display` leaves to whoever shows them.
+#[must_use]
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}
