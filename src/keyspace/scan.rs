@@ -1,9 +1,10 @@
 //! Walks over keys for commands: SCAN, KEYS, RANDOMKEY, the keys of a slot.
 //!
 //! A cursor is a slot and a position in its table's hash order, so that Redis' guarantee for one
-//! table (see [`super::table`]) holds for the whole database: slots are visited in order, and no key changes
-//! its slot. Expired keys are not shown. Walks lock one slot at a time; they run in batches without keys or
-//! in whole mode, where slots that the batch has locked are looked at through its own guards.
+//! table (see [`super::table`]) holds for the whole database: slots are visited in order, and no
+//! key changes its slot. Expired keys are not shown. Walks lock one slot at a time; they run in
+//! batches without keys or in whole mode, where slots that the batch has locked are looked at
+//! through its own guards.
 
 use super::access::Held;
 use super::entry::EntryRef;
@@ -23,7 +24,8 @@ const RANDOM_TRIES: usize = 512;
 const LIVE_TRIES: usize = 100;
 
 impl Held<'_> {
-    /// Calls `each` for about `count` keys, or for none, from `cursor` on; where to go on, 0 at the end.
+    /// Calls `each` for about `count` keys, or for none, from `cursor` on; where to go on, 0 at the
+    /// end.
     ///
     /// A cursor that nobody returned is as good as any: it names a place, whatever is there.
     pub fn scan(&self, cursor: u64, count: usize, mut each: impl FnMut(EntryRef<'_>)) -> u64 {

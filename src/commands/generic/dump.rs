@@ -13,7 +13,6 @@ use crate::spec::{
 
 const BAD_FOOTER: CmdError = CmdError::text("ERR DUMP payload version or checksum are wrong");
 const BAD_VALUE: CmdError = CmdError::text("ERR Bad data format");
-const NO_CODEC: CmdError = CmdError::text("ERR values of this type cannot be dumped yet");
 const BAD_TTL: CmdError = CmdError::text("ERR Invalid TTL value, must be >= 0");
 const BAD_IDLE_TIME: CmdError = CmdError::text("ERR Invalid IDLETIME value, must be >= 0");
 const BAD_FREQUENCY: CmdError = CmdError::text("ERR Invalid FREQ value, must be >= 0 and <= 255");
@@ -43,7 +42,7 @@ fn dump(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let Some(entry) = cx.db.read(&key) else {
         return Ok(Reply::Nil);
     };
-    let object = Object::of(entry).ok_or(NO_CODEC)?;
+    let object = Object::of(entry);
     cx.out.bulk(&dump::write(object, cx.settings.rdbcompression));
     Ok(Reply::Written)
 }

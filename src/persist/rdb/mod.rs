@@ -16,6 +16,7 @@ pub mod lzf;
 pub mod object;
 pub mod read;
 mod set;
+mod stream;
 mod string;
 pub mod write;
 mod ziplist;

@@ -2,11 +2,12 @@
 
 use std::io::Read;
 
+use super::stream::Layout;
 use super::zset::Scores;
-use super::{Fault, RdbError, Reader, Writer, hash, list, set, string, zset};
+use super::{Fault, RdbError, Reader, Writer, hash, list, set, stream, string, zset};
 use crate::base::Millis;
 use crate::keyspace::{Entry, EntryRef, NewStr, StrRef};
-use crate::types::{Collection, Hash, Kind, Limits, List, Set, ValueRef, Zset};
+use crate::types::{Collection, Hash, Kind, Limits, List, Set, Stream, ValueRef, Zset};
 
 /// The byte that says how a value is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,14 +25,17 @@ pub(super) enum ValueType {
     ZsetZiplist = 12,
     HashZiplist = 13,
     ListQuicklist = 14,
+    Stream1 = 15,
     HashListpack = 16,
     ZsetListpack = 17,
     ListQuicklist2 = 18,
+    Stream2 = 19,
     SetListpack = 20,
+    Stream3 = 21,
 }
 
 impl ValueType {
-    const ALL: [ValueType; 16] = [
+    const ALL: [ValueType; 19] = [
         ValueType::String,
         ValueType::List,
         ValueType::Set,
@@ -44,10 +48,13 @@ impl ValueType {
         ValueType::ZsetZiplist,
         ValueType::HashZiplist,
         ValueType::ListQuicklist,
+        ValueType::Stream1,
         ValueType::HashListpack,
         ValueType::ZsetListpack,
         ValueType::ListQuicklist2,
+        ValueType::Stream2,
         ValueType::SetListpack,
+        ValueType::Stream3,
     ];
 
     fn from_byte(byte: u8) -> Option<ValueType> {
@@ -63,13 +70,14 @@ pub enum Object<'a> {
     Set(&'a Set),
     Zset(&'a Zset),
     Hash(&'a Hash),
+    Stream(&'a Stream),
 }
 
 impl<'a> Object<'a> {
-    /// The entry's value; `None` if its kind has no codec.
+    /// The entry's value.
     #[must_use]
-    pub fn of(entry: EntryRef<'a>) -> Option<Object<'a>> {
-        match entry.kind() {
+    pub fn of(entry: EntryRef<'a>) -> Object<'a> {
+        let object = match entry.kind() {
             Kind::String => entry.string().map(|text| match text {
                 StrRef::Int(number) => Object::String(ValueRef::Int(number)),
                 StrRef::Bytes(bytes) => Object::String(ValueRef::Bytes(bytes)),
@@ -79,8 +87,9 @@ impl<'a> Object<'a> {
             Kind::Set => entry.get().map(Object::Set),
             Kind::Zset => entry.get().map(Object::Zset),
             Kind::Hash => entry.get().map(Object::Hash),
-            Kind::Stream => None,
-        }
+            Kind::Stream => entry.get().map(Object::Stream),
+        };
+        object.expect("an entry holds what its kind says")
     }
 }
 
@@ -91,6 +100,7 @@ pub enum Loaded {
     Set(Set),
     Zset(Zset),
     Hash(Hash),
+    Stream(Stream),
 }
 
 impl Loaded {
@@ -102,6 +112,7 @@ impl Loaded {
             Loaded::Set(_) => Kind::Set,
             Loaded::Zset(_) => Kind::Zset,
             Loaded::Hash(_) => Kind::Hash,
+            Loaded::Stream(_) => Kind::Stream,
         }
     }
 
@@ -114,12 +125,14 @@ impl Loaded {
             Loaded::Set(set) => Entry::collection(key, set, expiry, lru),
             Loaded::Zset(zset) => Entry::collection(key, zset, expiry, lru),
             Loaded::Hash(hash) => Entry::collection(key, hash, expiry, lru),
+            Loaded::Stream(stream) => Entry::collection(key, stream, expiry, lru),
         }
     }
 
+    /// A stream may be empty and stay.
     fn is_empty_collection(&self) -> bool {
         match self {
-            Loaded::String(_) => false,
+            Loaded::String(_) | Loaded::Stream(_) => false,
             Loaded::List(list) => list.is_empty(),
             Loaded::Set(set) => set.is_empty(),
             Loaded::Zset(zset) => zset.is_empty(),
@@ -136,6 +149,7 @@ pub fn write_object(writer: &mut Writer, object: Object<'_>) {
         Object::Set(set) => set::write(writer, set),
         Object::Zset(zset) => zset::write(writer, zset),
         Object::Hash(hash) => hash::write(writer, hash),
+        Object::Stream(stream) => stream::write(writer, stream),
     }
 }
 
@@ -165,6 +179,9 @@ pub fn read_object<R: Read>(reader: &mut Reader<R>, limits: &Limits) -> Result<L
         ValueType::HashZipmap => Loaded::Hash(hash::read_zipmap(reader, limits)?),
         ValueType::HashZiplist => Loaded::Hash(hash::read_ziplist(reader, limits)?),
         ValueType::HashListpack => Loaded::Hash(hash::read_listpack(reader, limits)?),
+        ValueType::Stream1 => Loaded::Stream(stream::read(reader, Layout::One)?),
+        ValueType::Stream2 => Loaded::Stream(stream::read(reader, Layout::Two)?),
+        ValueType::Stream3 => Loaded::Stream(stream::read(reader, Layout::Three)?),
     };
     if loaded.is_empty_collection() {
         return Err(reader.error(Fault::Empty));

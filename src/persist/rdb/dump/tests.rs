@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::{KeyHasher, Rng};
 use crate::persist::rdb::Fault;
+use crate::types::stream::StreamId;
 use crate::types::{Hash, PackLimits, ValueRef};
 
 fn limits(entries: usize) -> Limits {
@@ -130,6 +131,20 @@ fn elements(loaded: &Loaded) -> Vec<Vec<u8>> {
             };
             zset.iter().flat_map(pair).collect()
         }
+        Loaded::Stream(stream) => {
+            stream.check();
+            let entries = stream.range(StreamId::MIN, StreamId::MAX);
+            let groups = stream.groups().map(|(name, group)| {
+                group.check();
+                format!("{} {group:?}", String::from_utf8_lossy(name))
+            });
+            entries.map(|entry| entry.id.to_string()).chain(groups).map(String::into).collect()
+        }
+        Loaded::Stream(stream) => {
+            stream.check();
+            let entries = stream.range(StreamId::MIN, StreamId::MAX);
+            entries.map(|entry| entry.id.to_string().into_bytes()).collect()
+        }
         Loaded::Hash(hash) => {
             hash.check();
             hash.iter().flat_map(|(field, value)| [field.to_vec(), value.to_vec()]).collect()
@@ -144,6 +159,7 @@ fn object(loaded: &Loaded) -> Object<'_> {
         Loaded::Set(set) => Object::Set(set),
         Loaded::Zset(zset) => Object::Zset(zset),
         Loaded::Hash(hash) => Object::Hash(hash),
+        Loaded::Stream(stream) => Object::Stream(stream),
     }
 }
 
@@ -173,6 +189,65 @@ fn collections_are_read_and_written_as_redis_does() {
         assert_eq!(elements(&loaded), expected);
         assert_eq!(write(object(&loaded), true), payload);
     }
+}
+
+/// Streams of Redis 7.0: one with a deleted entry, one with an entry pending for a consumer.
+const STREAMS: [&str; 2] = [
+    "130110000000000000000100000000000000014044440000001900020101010201816102816202000102\
+         010001000101010201050103010101dfff0281780281790205010001020104010101856f746865720681\
+         7a020601ff0203050101020003000a00c68855a93f48f235",
+    "130110000000000000000500000000000000001d1d0000000a0001010001010181660200010201000100\
+         018176020401ff010500050000000101016705000101000000000000000500000000000000008c0be4fa\
+         a101000001010263318c0be4faa101000001000000000000000500000000000000000a000f75249d6532\
+         bee1",
+];
+
+/// A stream of Valkey 8, whose consumers also say when they last got something.
+const STREAM_3: &str = "150110000000000000000500000000000000001d1d0000000a0001010001010181660200010201000100\
+         018176020401ff01050005000000010101670500010100000000000000050000000000000000a31cfefa\
+         a10100000102026330a31cfefaa1010000ffffffffffffffff00026331a31cfefaa1010000a31cfefaa1\
+         01000001000000000000000500000000000000000b00a8f3932a3311760b";
+
+#[test]
+fn streams_are_read_and_written_as_redis_does() {
+    for payload in STREAMS.map(hex) {
+        let loaded = read(&payload, &limits(512)).expect("good");
+        assert_eq!(write(object(&loaded), true), payload);
+    }
+    let loaded = read(&hex(STREAMS[0]), &limits(512)).expect("good");
+    assert_eq!(elements(&loaded), [b"1-1", b"3-5"]);
+
+    let Ok(Loaded::Stream(stream)) = read(&hex(STREAM_3), &limits(512)) else { panic!("a stream") };
+    stream.check();
+    let group = stream.group(b"g").expect("the group");
+    let consumers: Vec<_> = group.consumers().map(|consumer| consumer.active.is_some()).collect();
+    assert_eq!((group.pending_len(), consumers), (1, vec![false, true]));
+}
+
+#[test]
+fn what_is_pending_belongs_to_one_consumer() {
+    // No nodes, no entries, last id 5-0, first 0-0, deleted 0-0, none added; one group, at 0-0.
+    let start = b"\x13\0\0\x05\0\0\0\0\0\0\x01\x01g\0\0\0";
+    let id = [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let pending = [b"\x01", &id[..], &[0; 8], b"\x01"].concat();
+    let consumer = |name: &[u8], ids: &[&[u8]]| {
+        [b"\x01", name, &[0; 8], &[ids.len() as u8], &ids.concat()].concat()
+    };
+    let body = |consumers: &[Vec<u8>]| {
+        [&start[..], &pending, &[consumers.len() as u8], &consumers.concat()].concat()
+    };
+    let good = body(&[consumer(b"a", &[]), consumer(b"b", &[&id])]);
+    assert!(matches!(read(&sealed(&good), &limits(512)), Ok(Loaded::Stream(_))));
+    let nobody = fault(&body(&[consumer(b"a", &[])]));
+    assert!(matches!(nobody, Fault::Malformed("pending entry that is nobody's")));
+    for both in [&[&id[..], &id][..], &[&id, &[0; 16]]] {
+        let twice = fault(&body(&[consumer(b"a", both)]));
+        assert!(matches!(twice, Fault::Malformed("pending entry of a consumer")));
+    }
+    assert!(matches!(
+        fault(&body(&[consumer(b"a", &[&id]), consumer(b"a", &[])])),
+        Fault::Duplicate
+    ));
 }
 
 #[test]
@@ -272,6 +347,7 @@ proptest! {
         body.insert(0, kind);
         match read(&sealed(&body), &limits(4)) {
             Ok(Loaded::String(_)) | Err(_) => {}
+            Ok(Loaded::Stream(stream)) => stream.check(),
             Ok(collection) => prop_assert!(!elements(&collection).is_empty()),
         }
     }
