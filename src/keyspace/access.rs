@@ -274,16 +274,21 @@ impl Held<'_> {
     }
 
     /// Adds an entry under a key that [`Held::live`] did not find.
-    fn insert(&mut self, key: &Key<'_>, entry: Entry) -> Spot {
+    #[inline]
+    fn add(&mut self, key: &Key<'_>, entry: Entry) {
         if self.expiry == Expiry::Hide
             && let Some(hidden) = self.store(key).locate(key.hash, key.bytes)
         {
             self.discard(key, hidden);
         }
         let hasher = self.keyspace.hasher();
-        let store = self.store_mut(key);
-        store.insert(key.hash, entry, hasher);
-        store.locate(key.hash, key.bytes).expect("it was just inserted")
+        self.store_mut(key).insert(key.hash, entry, hasher);
+    }
+
+    /// As [`Held::add`]; where it is now.
+    fn insert(&mut self, key: &Key<'_>, entry: Entry) -> Spot {
+        self.add(key, entry);
+        self.store(key).locate(key.hash, key.bytes).expect("it was just inserted")
     }
 
     #[inline]
@@ -341,7 +346,7 @@ impl Held<'_> {
             self.discard(key, spot);
         }
         let entry = if entry.view().key() == key.bytes { entry } else { entry.with_key(key.bytes) };
-        self.insert(key, entry);
+        self.add(key, entry);
     }
 
     /// Stores a collection under a key, in place of whatever was there and without an expiry; an empty

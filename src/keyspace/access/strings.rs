@@ -39,7 +39,7 @@ impl Held<'_> {
                 Lifetime::Keep | Lifetime::Forever => None,
             };
             let entry = Entry::string(key.bytes, value, expiry, self.clock.fresh());
-            self.insert(key, entry);
+            self.add(key, entry);
             return true;
         };
         self.overwrite(key, spot, value, lifetime);
@@ -59,7 +59,7 @@ impl Held<'_> {
     ) -> Result<(), E> {
         let Some(spot) = self.live(key) else {
             let entry = Entry::string(key.bytes, next(None)?, None, self.clock.fresh());
-            self.put(key, entry);
+            self.add(key, entry);
             return Ok(());
         };
         let old = self.store(key).at(key.hash, spot).string().ok_or(WrongType)?;
