@@ -4,7 +4,6 @@
 //! of one and of sixteen; a batch of one prefetches nothing, so the difference is what prefetching is worth.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use redpoll::base::{KeyHasher, Millis, Rng, Slot};
 use redpoll::keyspace::{Held, Key, Keyspace, Lifetime, NewStr, Place};
@@ -30,36 +29,32 @@ fn name(number: u64) -> [u8; 16] {
     name
 }
 
-/// Runs `work` on batches of random keys; mean nanoseconds per key, hashing and locking included.
+/// Nanoseconds of CPU that this thread has used: a busy machine distorts them less than the clock.
+fn cpu() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux has it");
+    text.split(' ').next().and_then(|field| field.parse().ok()).expect("a number comes first")
+}
+
+/// Runs `work` on every name in batches; nanoseconds per key, hashing and locking included.
 fn time(
     keyspace: &Keyspace,
-    keys: u64,
+    names: &[[u8; 16]],
     batch: usize,
     mut work: impl FnMut(&mut Held<'_>, &Key<'_>),
 ) -> f64 {
-    let mut rng = Rng::from_seed(9);
-    let rounds = 2_000_000 / batch;
-    // Names are made in advance, a few thousand at a time so that they stay in the cache.
-    let mut spent = 0.0;
-    let mut done = 0;
-    while done < rounds {
-        let names: Vec<[u8; 16]> = (0..4096).map(|_| name(rng.below(keys))).collect();
-        let start = Instant::now();
-        for names in names.chunks_exact(batch) {
-            let mut keys: smallvec::SmallVec<[Key<'_>; 64]> = names
-                .iter()
-                .map(|name| Key::new(name, keyspace.hash(name), Slot::of(name)))
-                .collect();
-            let mut held = Held::lock(keyspace, 0, &mut keys, NOW);
-            for key in &keys {
-                work(&mut held, key);
-            }
-            black_box(held.release());
-            done += 1;
+    let start = cpu();
+    for names in names.chunks(batch) {
+        let mut keys: smallvec::SmallVec<[Key<'_>; 64]> = names
+            .iter()
+            .map(|name| Key::new(name, keyspace.hash(name), Slot::of(name)))
+            .collect();
+        let mut held = Held::lock(keyspace, 0, &mut keys, NOW);
+        for key in &keys {
+            work(&mut held, key);
         }
-        spent += start.elapsed().as_nanos() as f64;
+        black_box(held.release());
     }
-    spent / (done * batch) as f64
+    (cpu() - start) as f64 / names.len() as f64
 }
 
 fn set(held: &mut Held<'_>, key: &Key<'_>) {
@@ -79,7 +74,7 @@ fn main() {
     let keyspace = Keyspace::new(1, KeyHasher::seeded(&mut Rng::from_seed(1)), 1);
     keyspace.prefetch_slot(Place { db: 0, slot: Slot::of(b"") });
     let before = memory();
-    let start = Instant::now();
+    let start = cpu();
     for number in (0..keys).step_by(16) {
         let names: Vec<[u8; 16]> = (number..keys.min(number + 16)).map(name).collect();
         let mut keys: Vec<Key<'_>> =
@@ -87,7 +82,7 @@ fn main() {
         let mut held = Held::lock(&keyspace, 0, &mut keys, NOW);
         keys.iter().for_each(|key| set(&mut held, key));
     }
-    let fill = start.elapsed().as_nanos() as f64 / keys as f64;
+    let fill = (cpu() - start) as f64 / keys as f64;
     let after = memory();
     let per_key = |total: usize| total as f64 / keys as f64;
     let counted: u64 =
@@ -96,9 +91,11 @@ fn main() {
     println!("allocated      {:7.1} bytes/key", per_key(after.0 - before.0));
     println!("resident       {:7.1} bytes/key", per_key(after.1 - before.1));
     println!("own figures    {:7.1} bytes/key", per_key(counted as usize));
+    let mut rng = Rng::from_seed(9);
+    let names: Vec<[u8; 16]> = (0..1 << 20).map(|_| name(rng.below(keys))).collect();
     for batch in [1, 4, 16, 64] {
-        println!("GET batch {batch:<4} {:7.1} ns", time(&keyspace, keys, batch, get));
-        println!("SET batch {batch:<4} {:7.1} ns", time(&keyspace, keys, batch, set));
+        println!("GET batch {batch:<4} {:7.1} ns", time(&keyspace, &names, batch, get));
+        println!("SET batch {batch:<4} {:7.1} ns", time(&keyspace, &names, batch, set));
     }
     Slot::all().for_each(|slot| {
         keyspace.slot(Place { db: 0, slot }).lock().check(keyspace.hasher());
