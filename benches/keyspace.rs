@@ -44,10 +44,8 @@ fn time(
 ) -> f64 {
     let start = cpu();
     for names in names.chunks(batch) {
-        let mut keys: smallvec::SmallVec<[Key<'_>; 64]> = names
-            .iter()
-            .map(|name| Key::new(name, keyspace.hash(name), Slot::of(name)))
-            .collect();
+        let mut keys: smallvec::SmallVec<[Key<'_>; 64]> =
+            names.iter().map(|name| Key::new(name, keyspace.hash(name), Slot::of(name))).collect();
         let mut held = Held::lock(keyspace, 0, &mut keys, NOW);
         for key in &keys {
             work(&mut held, key);

@@ -14,6 +14,10 @@ use crate::keyspace::slot_store::SlotStore;
 /// The index of a key that has not been given a guard.
 const UNBOUND: u32 = u32::MAX;
 
+/// Slots of a batch up to which nothing is allocated. [`Held`] is moved a few times per batch: more room
+/// costs every batch, less only the long ones.
+const HOLDS_INLINE: usize = 16;
+
 /// A key of a request: hashed once, and bound to its slot's guard.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {
@@ -44,7 +48,7 @@ struct Hold<'k> {
 pub struct Held<'k> {
     pub(in crate::keyspace) keyspace: &'k Keyspace,
     db: u8,
-    holds: SmallVec<[Hold<'k>; 32]>,
+    holds: SmallVec<[Hold<'k>; HOLDS_INLINE]>,
     /// In whole mode: which hold a place has.
     pub(super) index: Option<BTreeMap<Place, u32>>,
     pub now: Millis,
@@ -85,16 +89,18 @@ impl<'k> Held<'k> {
         for key in keys.iter() {
             keyspace.prefetch_slot(Place { db, slot: key.slot });
         }
-        let mut order: SmallVec<[(Slot, u32); 32]> =
-            keys.iter().zip(0..).map(|(key, number)| (key.slot, number)).collect();
+        // Slot and index in one number sort in half the time of a pair.
+        let number = |(index, key): (u64, &Key<'_>)| u64::from(key.slot.number()) << 32 | index;
+        let mut order: SmallVec<[u64; HOLDS_INLINE]> = (0..).zip(keys.iter()).map(number).collect();
         order.sort_unstable();
         let mut latest = None;
-        for (slot, number) in order {
-            if latest != Some(slot) {
-                held.take_lock(Place { db, slot });
-                latest = Some(slot);
+        for number in order {
+            let key = &mut keys[(number & u64::from(u32::MAX)) as usize];
+            if latest != Some(key.slot) {
+                latest = Some(key.slot);
+                held.take_lock(Place { db, slot: key.slot });
             }
-            keys[number as usize].lock = held.holds.len() as u32 - 1;
+            key.lock = held.holds.len() as u32 - 1;
         }
         for key in keys.iter() {
             held.store(key).table().prefetch_bucket(key.hash);
