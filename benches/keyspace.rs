@@ -1,7 +1,8 @@
 //! Nanoseconds per GET and SET through [`Held`], and bytes per key, at a million keys.
 //!
-//! `cargo bench --bench keyspace [keys]`. Keys are 16 random bytes in 16384 slots, values 64 bytes, batches
-//! of one and of sixteen; a batch of one prefetches nothing, so the difference is what prefetching is worth.
+//! `cargo bench --bench keyspace [keys]`. Keys are 16 random bytes in 16384 slots, values 64 bytes,
+//! batches of one and of sixteen; a batch of one prefetches nothing, so the difference is what
+//! prefetching is worth.
 
 use std::hint::black_box;
 

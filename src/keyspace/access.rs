@@ -1,15 +1,15 @@
 //! What commands see of the keyspace: [`Held`], the locked slots of a batch.
 //!
-//! Locks are taken here and nowhere else for more than one slot, in ascending order of [`Place`]; the
-//! keys of a batch carry the index of their slot's guard. In whole mode, under the exclusive gate,
-//! slots are locked when first named and kept.
+//! Locks are taken here and nowhere else for more than one slot, in ascending order of [`Place`];
+//! the keys of a batch carry the index of their slot's guard. In whole mode, under the exclusive
+//! gate, slots are locked when first named and kept.
 //!
 //! A lookup never shows an expired key. On a primary it deletes it, too, and notes its name in
 //! [`Held::expired`] for whoever propagates deletions. What is too large to be freed while slots
 //! are locked goes to [`Held::garbage`].
 //!
-//! Methods take `&mut self` if they may delete or leave a trace in the access history; `peek` and `view` do
-//! neither, so that several collections can be looked at side by side.
+//! Methods take `&mut self` if they may delete or leave a trace in the access history; `peek` and
+//! `view` do neither, so that several collections can be looked at side by side.
 
 mod hold;
 mod strings;
@@ -349,8 +349,8 @@ impl Held<'_> {
         self.add(key, entry);
     }
 
-    /// Stores a collection under a key, in place of whatever was there and without an expiry; an empty
-    /// one only removes the key. What SUNIONSTORE and its kin do.
+    /// Stores a collection under a key, in place of whatever was there and without an expiry; an
+    /// empty one only removes the key. What SUNIONSTORE and its kin do.
     pub fn put_collection<T: Collection>(&mut self, key: &Key<'_>, value: T) {
         if value.is_empty() {
             self.remove(key);

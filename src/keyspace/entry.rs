@@ -1,8 +1,8 @@
 //! One key with its value: a single heap block behind a thin pointer.
 //!
-//! `block.rs` has the layout, `word.rs` the pointer with a tag that buckets are made of; here are the
-//! handles that everybody else uses: an owner, a shared view and an exclusive one. All unsafe code
-//! about blocks is in these three files.
+//! `block.rs` has the layout, `word.rs` the pointer with a tag that buckets are made of; here are
+//! the handles that everybody else uses: an owner, a shared view and an exclusive one. All unsafe
+//! code about blocks is in these three files.
 #![expect(unsafe_code, reason = "one block behind a thin pointer: 96 bytes instead of 160 per key")]
 
 mod block;
@@ -61,7 +61,8 @@ impl Entry {
         let (head, used, value_at) = (old.head(), old.used(), old.value_at());
         let new = if head.is_boxed() {
             let new = Block::allocate(head.key_at() + key.len());
-            // SAFETY: moves the word bitwise, provenance included; the old block is freed without dropping it.
+            // SAFETY: moves the word bitwise, provenance included; the old block is freed without
+            // dropping it.
             unsafe { ptr::copy_nonoverlapping(old.at(PAYLOAD_AT), new.at(PAYLOAD_AT), 8) };
             new.write_front(head, key, old.expiry());
             new
@@ -297,8 +298,8 @@ impl<'a> EntryMut<'a> {
             unsafe { ptr::copy_nonoverlapping(block.at(0), target.at(0), at) };
             target
         };
-        // SAFETY: `tail` bytes exist behind `from`, and the target was sized for them behind `to`; they may
-        // overlap when the block stays.
+        // SAFETY: `tail` bytes exist behind `from`, and the target was sized for them behind `to`;
+        // they may overlap when the block stays.
         unsafe { ptr::copy(block.at(from), target.at(to), tail) };
         target.set_head(Head::new(head.code(), open, head.lru()));
         if target.0 != block.0 {
@@ -326,7 +327,8 @@ impl<'a> EntryMut<'a> {
         let (key_at, key_len) = block.key_span();
         let needed = Block::needed(key_len, expiry.is_some(), &value);
         if old.is_boxed() || head.is_boxed() || allocated(needed) != allocated(block.used()) {
-            // SAFETY: the key's bytes live until the old block goes, which the caller holds after us.
+            // SAFETY: the key's bytes live until the old block goes, which the caller holds after
+            // us.
             let key = unsafe { std::slice::from_raw_parts(block.at(key_at), key_len) };
             let new = Block::string(key, value, expiry, lru);
             let old = self.0.replace(new);
@@ -345,8 +347,8 @@ impl<'a> EntryMut<'a> {
         None
     }
 
-    /// The string's bytes to be changed in place, at least `len_min` of them (zeros are appended). It
-    /// is `raw` from then on. `None` if the value is no string. Amortised O(bytes added).
+    /// The string's bytes to be changed in place, at least `len_min` of them (zeros are appended).
+    /// It is `raw` from then on. `None` if the value is no string. Amortised O(bytes added).
     #[must_use]
     pub fn string_mut(mut self, len_min: usize) -> Option<&'a mut [u8]> {
         if !matches!(self.view().string()?, StrRef::Big(_)) && !self.grow_inline(len_min) {
@@ -364,7 +366,8 @@ impl<'a> EntryMut<'a> {
         }
         let block = self.block();
         if block.head().code() == BIG {
-            // SAFETY: the payload of a BIG block is an initialised, aligned Arc, borrowed exclusively.
+            // SAFETY: the payload of a BIG block is an initialised, aligned Arc, borrowed
+            // exclusively.
             let big = unsafe { &mut *block.at(PAYLOAD_AT).cast::<Arc<Vec<u8>>>() };
             let bytes = Arc::make_mut(big);
             if bytes.len() < len_min {

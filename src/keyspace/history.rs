@@ -1,7 +1,8 @@
-//! An entry's access history, the 24 bits that Redis calls `lru`: when it was last used, or how often.
+//! An entry's access history, the 24 bits that Redis calls `lru`: when it was last used, or how
+//! often.
 //!
-//! Under LRU they are seconds modulo 2^24. Under LFU they are 16 bits of minutes, when the counter was
-//! last looked at, and 8 bits of a counter that grows ever more slowly and decays with time.
+//! Under LRU they are seconds modulo 2^24. Under LFU they are 16 bits of minutes, when the counter
+//! was last looked at, and 8 bits of a counter that grows ever more slowly and decays with time.
 
 use super::entry::LRU_BITS;
 use crate::base::Millis;

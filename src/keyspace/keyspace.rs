@@ -1,7 +1,8 @@
 //! All databases of a process.
 //!
-//! Databases are allocated at first use. SWAPDB exchanges two indexes, which needs the exclusive gate, as
-//! does nothing else here: everything besides is done under the locks of the slots concerned.
+//! Databases are allocated at first use. SWAPDB exchanges two indexes, which needs the exclusive
+//! gate, as does nothing else here: everything besides is done under the locks of the slots
+//! concerned.
 
 use std::fmt;
 use std::sync::OnceLock;

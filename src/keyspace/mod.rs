@@ -1,8 +1,8 @@
 //! L3: the keys: where they are, who may touch them, when they go.
 //!
-//! A database is 16384 slots, each a table behind its own lock. Commands see [`Held`]: the locked slots
-//! of their batch. It knows nothing of commands, clients, replication or clocks: time is an argument,
-//! and what has to be told to others (expired keys, garbage) is collected for the caller.
+//! A database is 16384 slots, each a table behind its own lock. Commands see [`Held`]: the locked
+//! slots of their batch. It knows nothing of commands, clients, replication or clocks: time is an
+//! argument, and what has to be told to others (expired keys, garbage) is collected for the caller.
 
 pub mod access;
 mod database;

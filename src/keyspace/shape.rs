@@ -1,7 +1,8 @@
 //! What an entry asks of the collection in its payload without knowing its type.
 //!
-//! One record of functions per [`Kind`], registered when the first collection of that kind is stored.
-//! So the keyspace names no collection type; a type that claims a kind another one has is refused.
+//! One record of functions per [`Kind`], registered when the first collection of that kind is
+//! stored. So the keyspace names no collection type; a type that claims a kind another one has is
+//! refused.
 
 use std::any::TypeId;
 use std::sync::OnceLock;

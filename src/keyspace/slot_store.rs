@@ -1,14 +1,15 @@
-//! One slot of one database: its table and the figures kept about it. With its lock it is one cache line.
+//! One slot of one database: its table and the figures kept about it. With its lock it is one cache
+//! line.
 //!
-//! Invariants, asserted by [`SlotStore::check`]: `expires` counts the keys with an expiry, `bytes` is what
-//! all entries cost, and no key expires before `next_expiry`.
+//! Invariants, asserted by [`SlotStore::check`]: `expires` counts the keys with an expiry, `bytes`
+//! is what all entries cost, and no key expires before `next_expiry`.
 
 use super::entry::{Entry, EntryMut, EntryRef};
 use super::table::{Spot, Table};
 use crate::base::{KeyHasher, Millis};
 
-/// Who serves the slot, as its requests see it. Changed under the slot's lock, so that no request falls
-/// between the check and the command. Without cluster mode every slot is `Owned`.
+/// Who serves the slot, as its requests see it. Changed under the slot's lock, so that no request
+/// falls between the check and the command. Without cluster mode every slot is `Owned`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Ownership {

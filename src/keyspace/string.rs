@@ -1,4 +1,5 @@
-//! String values on their way into and out of an entry: the forms a caller may hand in, and a borrowed view.
+//! String values on their way into and out of an entry: the forms a caller may hand in, and a
+//! borrowed view.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,8 +10,9 @@ use crate::base::number::parse_i64;
 
 /// Strings longer than this hang off their entry behind an `Arc`.
 ///
-/// Below it a reply copies the value (16 KiB take about 1 µs), which costs less than the reference count,
-/// the two more cache misses and the own segment of a gathered write; above it the copy would dominate.
+/// Below it a reply copies the value (16 KiB take about 1 µs), which costs less than the reference
+/// count, the two more cache misses and the own segment of a gathered write; above it the copy
+/// would dominate.
 pub const INLINE_MAX: usize = 16 * 1024;
 
 /// Up to this length an unmodified string reports the encoding `embstr`.
@@ -41,7 +43,8 @@ pub(super) enum Stored<'a> {
 }
 
 impl<'a> NewStr<'a> {
-    /// Chooses the encoding and hands it to `store`; by continuation because short owned bytes are only borrowed.
+    /// Chooses the encoding and hands it to `store`; by continuation because short owned bytes are
+    /// only borrowed.
     #[inline]
     pub(super) fn encode<R>(self, store: impl FnOnce(Stored<'_>) -> R) -> R {
         match self {
@@ -60,7 +63,8 @@ impl<'a> NewStr<'a> {
 impl<'a> Stored<'a> {
     #[inline]
     fn detect(bytes: &'a [u8]) -> Stored<'a> {
-        // The longest integer has 20 characters; the first byte settles almost all other short values.
+        // The longest integer has 20 characters; the first byte settles almost all other short
+        // values.
         if bytes.len() <= 20
             && bytes.first().is_some_and(|&b| b == b'-' || b.is_ascii_digit())
             && let Some(value) = parse_i64(bytes)

@@ -1,8 +1,8 @@
 //! Deleting what has expired though nobody asks for it.
 //!
 //! A sweeper goes round the slots of all databases. A slot says when its first key may expire, so
-//! slots without expired keys cost one look; the others are walked bucket by bucket. The work per call is
-//! bounded by the caller, who decides how much CPU that may take. Only primaries sweep.
+//! slots without expired keys cost one look; the others are walked bucket by bucket. The work per
+//! call is bounded by the caller, who decides how much CPU that may take. Only primaries sweep.
 
 use super::access::Garbage;
 use super::keyspace::{Keyspace, Place};

@@ -1,18 +1,20 @@
 //! The hash table of one slot: cache-line buckets in the order of the keys' hashes.
 //!
-//! A key's bucket is its hash, seen as a fraction, times the number of buckets. So any number of buckets
-//! will do (tables grow by a quarter, which keeps them full), bucket order is hash order whatever the
-//! number, and a resize is one linear pass that never needs to look back:
+//! A key's bucket is its hash, seen as a fraction, times the number of buckets. So any number of
+//! buckets will do (tables grow by a quarter, which keeps them full), bucket order is hash order
+//! whatever the number, and a resize is one linear pass that never needs to look back:
 //! - a small table is one array and is resized at once;
 //! - a big one is a list of segments; while it is resized, the keys below a frontier in hash space
-//!   live in the new list, the others in the old one, every write moves the frontier a little, and memory
-//!   moves with it segment by segment: there are never two full tables;
-//! - a scan's cursor is a position in hash space. It emits the whole bucket around the position and goes on
-//!   at the bucket's end, so a key that stays is returned whatever resizes happen in between.
+//!   live in the new list, the others in the old one, every write moves the frontier a little, and
+//!   memory moves with it segment by segment: there are never two full tables;
+//! - a scan's cursor is a position in hash space. It emits the whole bucket around the position and
+//!   goes on at the bucket's end, so a key that stays is returned whatever resizes happen in
+//!   between.
 //!
-//! Positions have [`POSITION_BITS`] bits: all that a table uses of a hash, so every bucket boundary is one.
-//! Up to [`COARSE_MAX`] buckets a table uses 16 bits for both position and tag: its words then tell where
-//! they belong, and a resize needs no look at the entries. Beyond that the tag is the hash's low bits.
+//! Positions have [`POSITION_BITS`] bits: all that a table uses of a hash, so every bucket boundary
+//! is one. Up to [`COARSE_MAX`] buckets a table uses 16 bits for both position and tag: its words
+//! then tell where they belong, and a resize needs no look at the entries. Beyond that the tag is
+//! the hash's low bits.
 #![expect(
     unsafe_code,
     reason = "a bucket's seven words and its link fit one line only as tagged words"
@@ -31,15 +33,17 @@ use crate::types::memory::allocated;
 
 /// Bits of a hash that decide the order of keys.
 pub const POSITION_BITS: u32 = 50;
-/// Up to so many buckets (fewer in tests, which should see every form), 16 bits of hash serve as position and tag. At 256 buckets of six keys, one
-/// lookup in forty meets a wrong key with the right tag.
+/// Up to so many buckets (fewer in tests, which should see every form), 16 bits of hash serve as
+/// position and tag. At 256 buckets of six keys, one lookup in forty meets a wrong key with the
+/// right tag.
 const COARSE_MAX: usize = if cfg!(test) { 4 } else { 256 };
 /// Tables up to this size are resized at once (6,000 keys: 0.1 ms). Also the size of a segment.
 const SMALL_MAX: usize = if cfg!(test) { 8 } else { 1024 };
-/// Keys per bucket above which a table grows. Six of seven words: measured in `benches/keyspace.rs`.
+/// Keys per bucket above which a table grows. Six of seven words: measured in
+/// `benches/keyspace.rs`.
 const LOAD_MAX: usize = 6;
-/// Buckets that a write moves while a big table is resized. Growing by a quarter leaves room for 1.5
-/// inserts per bucket, so one would do; two end it in half the time.
+/// Buckets that a write moves while a big table is resized. Growing by a quarter leaves room for
+/// 1.5 inserts per bucket, so one would do; two end it in half the time.
 const STEP_BUCKETS: usize = 2;
 
 /// How a table of some size uses a hash.
@@ -248,8 +252,8 @@ impl Table {
         entry
     }
 
-    /// Calls `each` for every entry of the bucket around `position`; where the next bucket starts, or
-    /// `None` after the last.
+    /// Calls `each` for every entry of the bucket around `position`; where the next bucket starts,
+    /// or `None` after the last.
     pub fn scan(&self, position: u64, mut each: impl FnMut(EntryRef<'_>)) -> Option<u64> {
         if let Some((bucket, _)) = self.head(hash_at(position)) {
             bucket.prefetch_all();
@@ -270,8 +274,8 @@ impl Table {
         }
     }
 
-    /// As [`Table::scan`], taking out the entries that `gone` is true for. Does not resize, so that a
-    /// walk over the table ends; call [`Table::give_room_back`] after it.
+    /// As [`Table::scan`], taking out the entries that `gone` is true for. Does not resize, so that
+    /// a walk over the table ends; call [`Table::give_room_back`] after it.
     pub fn sweep(
         &mut self,
         position: u64,
@@ -301,8 +305,8 @@ impl Table {
         if self.is_empty() {
             return None;
         }
-        // An entry is taken with probability 1 / (buckets × 2 × WORDS) per try wherever it stands, unless
-        // its chain is longer than that, which a good hash makes rare.
+        // An entry is taken with probability 1 / (buckets × 2 × WORDS) per try wherever it stands,
+        // unless its chain is longer than that, which a good hash makes rare.
         for _ in 0..200 {
             let (bucket, _) = self.head(draw())?;
             let index = (draw() >> 32) as usize % (2 * bucket::WORDS);

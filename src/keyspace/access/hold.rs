@@ -14,8 +14,8 @@ use crate::keyspace::slot_store::SlotStore;
 /// The index of a key that has not been given a guard.
 const UNBOUND: u32 = u32::MAX;
 
-/// Slots of a batch up to which nothing is allocated. [`Held`] is moved a few times per batch: more room
-/// costs every batch, less only the long ones.
+/// Slots of a batch up to which nothing is allocated. [`Held`] is moved a few times per batch: more
+/// room costs every batch, less only the long ones.
 const HOLDS_INLINE: usize = 16;
 
 /// A key of a request: hashed once, and bound to its slot's guard.
@@ -78,7 +78,8 @@ impl<'k> Held<'k> {
         }
     }
 
-    /// Locks the slots of the keys, in ascending order, and starts to fetch what lookups will touch.
+    /// Locks the slots of the keys, in ascending order, and starts to fetch what lookups will
+    /// touch.
     pub fn lock(keyspace: &'k Keyspace, db: u8, keys: &mut [Key<'_>], now: Millis) -> Held<'k> {
         let mut held = Held::new(keyspace, db, now);
         if let [key] = keys {

@@ -46,8 +46,8 @@ impl Held<'_> {
         false
     }
 
-    /// Replaces a string by what `next` makes of it (of `None`, if there is no such key), in one lookup.
-    /// Its lifetime stays.
+    /// Replaces a string by what `next` makes of it (of `None`, if there is no such key), in one
+    /// lookup. Its lifetime stays.
     ///
     /// # Errors
     /// If the key holds another kind, and whatever `next` refuses; then nothing has changed.

@@ -379,7 +379,8 @@ proptest! {
     }
 }
 
-/// Threads move units between counters whose slots they lock in clashing orders; a sum never changes.
+/// Threads move units between counters whose slots they lock in clashing orders; a sum never
+/// changes.
 #[test]
 fn batches_over_the_same_slots_neither_deadlock_nor_interleave() {
     let keyspace = keyspace();

@@ -4,18 +4,19 @@
 //! inline string   head 4 | expiry 8? | key length 1 or 5 | key | value
 //! anything else   head 4 | key length 4 | payload 8 | expiry 8? | key
 //! ```
-//! `head` is 5 bits of encoding, one that says whether there is an expiry, two spare, and the 24 bits
-//! of access history that Redis calls `lru`. An inline value is 8 bytes of integer, or a length (1 or 5
-//! bytes) and as many bytes. A payload is one machine word: an `Arc<Vec<u8>>` or a collection. It is
-//! 8-aligned so that a reference to it can be handed out; the fields of inline strings are read
-//! unaligned, which keeps a 16-byte key with a 64-byte value and an expiry within 96 bytes.
+//! `head` is 5 bits of encoding, one that says whether there is an expiry, two spare, and the 24
+//! bits of access history that Redis calls `lru`. An inline value is 8 bytes of integer, or a
+//! length (1 or 5 bytes) and as many bytes. A payload is one machine word: an `Arc<Vec<u8>>` or a
+//! collection. It is 8-aligned so that a reference to it can be handed out; the fields of inline
+//! strings are read unaligned, which keeps a 16-byte key with a 64-byte value and an expiry within
+//! 96 bytes.
 //!
 //! A block's capacity is the allocator's size class of what it uses, so it is never stored: changes
-//! that stay within the class happen in place. Size classes grow geometrically, which makes appending
-//! byte by byte linear in total.
+//! that stay within the class happen in place. Size classes grow geometrically, which makes
+//! appending byte by byte linear in total.
 //!
-//! [`Block`] is trusted: whoever holds one vouches that it is live and well formed. The handles in the
-//! parent module tie it to a borrow.
+//! [`Block`] is trusted: whoever holds one vouches that it is live and well formed. The handles in
+//! the parent module tie it to a borrow.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::{self, NonNull};
@@ -132,7 +133,8 @@ impl Block {
         let head = self.head();
         let used = self.used();
         if head.code() == BIG {
-            // SAFETY: the payload of a BIG block is an initialised Arc; the block is not used again.
+            // SAFETY: the payload of a BIG block is an initialised Arc; the block is not used
+            // again.
             unsafe { self.at(PAYLOAD_AT).cast::<Arc<Vec<u8>>>().drop_in_place() }
         } else if head.is_boxed() {
             (Shape::of(head.kind()).drop_payload)(Payload(self));
@@ -178,7 +180,8 @@ impl Block {
 
     #[inline]
     pub(super) fn write(self, offset: usize, bytes: &[u8]) {
-        // SAFETY: the caller sized the block for it, and a shared slice cannot overlap a block being written.
+        // SAFETY: the caller sized the block for it, and a shared slice cannot overlap a block
+        // being written.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.at(offset), bytes.len()) }
     }
 

@@ -19,17 +19,19 @@ impl Payload {
     /// Drops the collection in the word.
     pub(in super::super) fn drop_as<T: Collection>(self) {
         Shape::assert_is::<T>(self.0.head().kind());
-        // SAFETY: the shape check above says that the payload is a `T`; `destroy` is the only maker of a
-        // `Payload` and does not touch the word again.
+        // SAFETY: the shape check above says that the payload is a `T`; `destroy` is the only maker
+        // of a `Payload` and does not touch the word again.
         unsafe { self.0.at(PAYLOAD_AT).cast::<T>().drop_in_place() }
     }
 }
 
-/// An entry's word in a bucket: nothing, or a pointer to a block it owns with a 16-bit tag above it.
+/// An entry's word in a bucket: nothing, or a pointer to a block it owns with a 16-bit tag above
+/// it.
 #[repr(transparent)]
 pub(in super::super) struct Word(pub(super) *mut u8);
 
-// SAFETY: a word owns its block; what blocks hold (bytes, `Arc<Vec<u8>>`, `Collection: Send`) is `Send`.
+// SAFETY: a word owns its block; what blocks hold (bytes, `Arc<Vec<u8>>`, `Collection: Send`) is
+// `Send`.
 unsafe impl Send for Word {}
 
 impl Word {

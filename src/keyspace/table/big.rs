@@ -1,8 +1,8 @@
 //! The buckets of a table too big to be resized at once.
 //!
-//! While it is resized, `moved` buckets of `old` are empty and what they held is in `new`: keys below the
-//! start of `old`'s bucket number `moved` are in `new`, the others in `old`. Segments of `new` are
-//! allocated when the frontier reaches them, those of `old` freed when it has passed.
+//! While it is resized, `moved` buckets of `old` are empty and what they held is in `new`: keys
+//! below the start of `old`'s bucket number `moved` are in `new`, the others in `old`. Segments of
+//! `new` are allocated when the frontier reaches them, those of `old` freed when it has passed.
 
 use super::bucket::Bucket;
 use super::{FINE, SMALL_MAX, Word, buckets, hash_at};

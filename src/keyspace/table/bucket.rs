@@ -1,7 +1,7 @@
 //! One cache line of a table: seven entry words and a link to the rest of the chain.
 //!
-//! Invariant of a chain: words are packed to the front, so only its last bucket has free ones, and no
-//! chained bucket is empty.
+//! Invariant of a chain: words are packed to the front, so only its last bucket has free ones, and
+//! no chained bucket is empty.
 
 use std::ptr;
 
@@ -11,8 +11,8 @@ pub(super) const WORDS: usize = 7;
 const EPOCH_SHIFT: u32 = 48;
 const POINTER_BITS: usize = (1 << EPOCH_SHIFT) - 1;
 
-/// An owned pointer to the next bucket of the chain; the 16 bits above it are kept for the epoch of a
-/// snapshot walk.
+/// An owned pointer to the next bucket of the chain; the 16 bits above it are kept for the epoch of
+/// a snapshot walk.
 struct Link(*mut Bucket);
 
 // SAFETY: a link owns the bucket behind it, and buckets are `Send` because words are.
