@@ -1,6 +1,6 @@
 //! The command table: every family's commands joined, found by name.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use super::{Command, Handler, KeyFinder};
 use crate::spec::{Begin, Categories, CommandSpec, Find, Flags, KeyFlags};
@@ -20,6 +20,9 @@ const FAMILIES: &[&[&Command]] = &[
 #[derive(Debug)]
 pub struct Registered {
     pub spec: &'static CommandSpec,
+    /// The name clients use, in lower case: its own unless `rename-command` changed it; empty when that
+    /// took it away.
+    pub called: Vec<u8>,
     pub run: Handler,
     pub find_keys: Option<KeyFinder>,
     /// Its number: indexes per-command counters.
@@ -43,7 +46,16 @@ pub struct Table {
     by_name: Box<[u16; Table::BUCKETS]>,
 }
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| Table::build(FAMILIES));
+static TABLE: OnceLock<Table> = OnceLock::new();
+
+/// Why `rename-command` cannot be followed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenameError {
+    #[error("rename-command: no such command '{0}'")]
+    Unknown(String),
+    #[error("rename-command: the target command name '{0}' already exists")]
+    Taken(String),
+}
 
 impl Table {
     /// A power of two well above the number of commands.
@@ -52,7 +64,28 @@ impl Table {
     /// The one table of this process.
     #[must_use]
     pub fn get() -> &'static Table {
-        &TABLE
+        TABLE.get_or_init(|| Table::build(FAMILIES))
+    }
+
+    /// Makes the table with commands found under other names: pairs of the old name and the new one, or
+    /// of a name and nothing, which takes the command away. Before the first [`Table::get`].
+    ///
+    /// # Errors
+    /// If there is no such command, or the new name is another's.
+    pub fn install(renames: &[(&[u8], &[u8])]) -> Result<(), RenameError> {
+        let mut table = Table::build(FAMILIES);
+        for (from, to) in renames {
+            let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+            let found = table.find(from).map(|command| command.index);
+            let index = found.ok_or_else(|| RenameError::Unknown(text(from)))?;
+            if !to.is_empty() && table.find(to).is_some() {
+                return Err(RenameError::Taken(text(to)));
+            }
+            table.commands[index].called = to.to_ascii_lowercase();
+            table.index_names();
+        }
+        TABLE.set(table).map_err(drop).expect("the table is installed before it is used");
+        Ok(())
     }
 
     fn build(families: &'static [&'static [&'static Command]]) -> Table {
@@ -62,24 +95,33 @@ impl Table {
             .enumerate()
             .map(|(index, command)| Registered::new(index, command))
             .collect();
-        let mut by_name = Box::new([u16::MAX; Table::BUCKETS]);
         for index in 0..commands.len() {
-            let spec = commands[index].spec;
             if commands[index].is_subcommand {
-                let container = spec.container();
+                let container = commands[index].spec.container();
                 let parent = commands.iter_mut().find(|command| command.spec.name == container);
                 parent.expect("a subcommand's container is declared").subcommands.push(index);
+            }
+        }
+        let mut table = Table { commands, by_name: Box::new([u16::MAX; Table::BUCKETS]) };
+        table.index_names();
+        table
+    }
+
+    /// Enters every command under the name it is called by.
+    fn index_names(&mut self) {
+        self.by_name.fill(u16::MAX);
+        for command in self.commands.iter().filter(|command| !command.is_subcommand) {
+            if command.called.is_empty() {
                 continue;
             }
-            let mut bucket = fold(spec.name.as_bytes()) % Table::BUCKETS;
-            while by_name[bucket] != u16::MAX {
-                let other = commands[usize::from(by_name[bucket])].spec.name;
-                assert!(other != spec.name, "command '{other}' is declared twice");
+            let mut bucket = fold(&command.called) % Table::BUCKETS;
+            while self.by_name[bucket] != u16::MAX {
+                let other = &self.commands[usize::from(self.by_name[bucket])];
+                assert!(other.called != command.called, "'{}' is declared twice", other.spec.name);
                 bucket = (bucket + 1) % Table::BUCKETS;
             }
-            by_name[bucket] = u16::try_from(index).expect("fewer than 65535 commands");
+            self.by_name[bucket] = u16::try_from(command.index).expect("fewer than 65535 commands");
         }
-        Table { commands, by_name }
     }
 
     /// The command called `name`, whatever its case. O(1), about 10 ns.
@@ -89,7 +131,7 @@ impl Table {
         let mut bucket = fold(name) % Table::BUCKETS;
         loop {
             let command = self.commands.get(usize::from(self.by_name[bucket]))?;
-            if command.spec.name.as_bytes().eq_ignore_ascii_case(name) {
+            if command.called.eq_ignore_ascii_case(name) {
                 return Some(command);
             }
             bucket = (bucket + 1) % Table::BUCKETS;
@@ -140,6 +182,7 @@ impl Registered {
         flags.set(Flags::MOVABLE_KEYS, spec.has_movable_keys());
         Registered {
             spec,
+            called: spec.name.as_bytes().to_vec(),
             run: command.run,
             find_keys: command.find_keys,
             index,

@@ -27,13 +27,23 @@ pub(super) fn look_up(
     let name = request.arg(0);
     let table = Table::get();
     let found = match latest {
-        Some(latest) if !latest.is_subcommand && latest.spec.name.as_bytes() == name => latest,
+        Some(latest) if !latest.is_subcommand && latest.called == name => latest,
         _ => table.find(name).ok_or_else(|| unknown_command(request))?,
     };
     if found.subcommands.is_empty() || request.len() < 2 {
         return Ok(found);
     }
     table.find_subcommand(found, request.arg(1)).ok_or_else(|| unknown_subcommand(request))
+}
+
+/// What the first lines of an HTTP request begin with.
+const HTTP_WORDS: [&[u8]; 2] = [b"post", b"host:"];
+
+/// Whether a request is really a browser's, which a page has talked into sending it here. Nothing after
+/// it may run.
+#[cold]
+pub(super) fn is_http(request: RawRequest<'_>) -> bool {
+    HTTP_WORDS.iter().any(|word| request.arg(0).eq_ignore_ascii_case(word))
 }
 
 #[cold]

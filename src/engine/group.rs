@@ -5,7 +5,6 @@
 //! order is the client's, whatever is grouped, and a group costs one gate, one lock per slot and two clock
 //! readings however many requests it has.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -49,28 +48,39 @@ struct Group<'a> {
     exclusive: bool,
     /// The first request must wait for the end of CLIENT PAUSE.
     paused: bool,
+    /// A request is no client's: close the connection before it.
+    hostile: bool,
 }
 
 /// Runs the next group of the session's parsed requests; returns how many it took.
 pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
     let Session { client, parser, batch, next, out, tickets, wait, .. } = session;
-    let server = Arc::clone(&worker.server);
+    let Worker { index, server, clock, rng, settings, view } = worker;
+    let (server, settings) = (&**server, &**settings.load());
     let conditions = server.conditions.load();
-    let settings = worker.settings();
-    let group = plan(&server, settings, client, parser.input(), batch, *next, conditions);
+    let group = plan(server, settings, client, parser.input(), batch, *next, conditions);
     if group.paused {
         *wait = Some(Wait::Pause);
         client.set(ClientFlags::BLOCKED, true);
         return 0;
     }
+    if group.hostile {
+        let id = client.shared.id;
+        tracing::warn!(client = id, "possible cross-protocol attack: client closed");
+        client.set(ClientFlags::CLOSE_AFTER_REPLY, true);
+    }
+    if group.steps.is_empty() {
+        return 0;
+    }
     let Group { steps, mut keys, exclusive, .. } = group;
     let taken = steps.len();
     let keyspace = &server.keyspace;
-    let pass = keyspace.gate().enter(worker.index, exclusive);
+    let pass = keyspace.gate().enter(*index, exclusive);
     // Only now: see `redirect` for why the view must not be older than the pass.
-    let outlook = worker.outlook();
-    let started = outlook.clock.read();
-    let unix_micros = outlook.clock.unix_micros(started);
+    let view = view.as_mut().map(|view| view.load() as &_);
+    let stats = server.stats.worker(*index);
+    let started = clock.read();
+    let unix_micros = clock.unix_micros(started);
     let now = Millis(unix_micros / 1000);
     let db = if exclusive {
         Held::whole(keyspace, client.db, &mut keys, now)
@@ -83,11 +93,11 @@ pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
         db,
         out,
         client,
-        server: outlook.server,
-        settings: outlook.settings,
-        view: outlook.view,
-        stats: outlook.stats,
-        rng: outlook.rng,
+        server,
+        settings,
+        view,
+        stats,
+        rng,
         effects: Effects::default(),
         tickets,
     };
@@ -101,14 +111,14 @@ pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
     if !garbage.is_empty() {
         server.garbage.throw(garbage);
     }
-    let elapsed = outlook.clock.read().saturating_duration_since(started);
-    outlook.stats.hits.add(counters.hits);
-    outlook.stats.misses.add(counters.misses);
-    outlook.stats.expired_keys.add(counters.expired);
-    outlook.stats.dirty.add(effects.changes + counters.expired);
-    outlook.stats.commands.add(taken as u64);
-    let account = Account { server: outlook.server, settings: outlook.settings, now, client };
-    account.group(outlook.stats, &steps, elapsed);
+    let elapsed = clock.read().saturating_duration_since(started);
+    stats.hits.add(counters.hits);
+    stats.misses.add(counters.misses);
+    stats.expired_keys.add(counters.expired);
+    stats.dirty.add(effects.changes + counters.expired);
+    stats.commands.add(taken as u64);
+    let account = Account { server, settings, now, client };
+    account.group(stats, &steps, elapsed);
     *next += taken;
     if let Some(ticket) = effects.awaiting {
         client.set(ClientFlags::BLOCKED, true);
@@ -127,8 +137,13 @@ fn plan<'a>(
     next: usize,
     conditions: Condition,
 ) -> Group<'a> {
-    let mut group =
-        Group { steps: SmallVec::new(), keys: SmallVec::new(), exclusive: false, paused: false };
+    let mut group = Group {
+        steps: SmallVec::new(),
+        keys: SmallVec::new(),
+        exclusive: false,
+        paused: false,
+        hostile: false,
+    };
     let steps_max = if wants_exact_times(settings) || client.flags.intersects(ONE_BY_ONE) {
         1
     } else {
@@ -142,6 +157,10 @@ fn plan<'a>(
         }
         let request = batch.request(input, index);
         let found = admission::look_up(request, latest);
+        if found.is_err() && admission::is_http(request) {
+            group.hostile = true;
+            break;
+        }
         let alone = found.as_ref().is_ok_and(|command| command.spec.plan != Plan::Batch);
         if alone && !group.steps.is_empty() {
             break;

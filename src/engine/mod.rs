@@ -7,6 +7,8 @@ mod group;
 mod redirect;
 pub mod session;
 pub mod testing;
+#[cfg(test)]
+mod tests;
 pub mod worker;
 
 pub use clock::{Clock, unix_time};

@@ -1,8 +1,10 @@
 //! One connection's conversation: bytes in, requests run in order, bytes out.
 
+use std::sync::atomic::Ordering;
+
 use super::group;
 use super::worker::Worker;
-use crate::resp::{Batch, Encoder, Limits, Parser};
+use crate::resp::{Batch, Encoder, Limits, Parser, ProtocolError};
 use crate::state::{Client, ClientFlags, Mail};
 
 /// Requests parsed before the first of them runs.
@@ -102,23 +104,35 @@ impl Session {
         let limits = Limits {
             max_bulk_len: settings.proto_max_bulk_len as usize,
             max_query_buffer: settings.client_query_buffer_limit as usize,
+            max_args: settings.proto_max_multibulk_len as usize,
             authenticated: self.client.authenticated,
+            unauthenticated_args: settings.unauthenticated_max_multibulk_len as usize,
+            unauthenticated_bulk_len: settings.unauthenticated_max_bulk_len as usize,
             ..Limits::default()
         };
         match self.parser.parse(&limits, PARSED_MAX, &mut self.batch) {
             Ok(()) => !self.batch.is_empty(),
             Err(error) => {
-                self.refuse_stream(worker, &error.to_string());
+                self.refuse_stream(worker, error);
                 false
             }
         }
     }
 
     /// The stream cannot be read on: say why, then close.
-    fn refuse_stream(&mut self, worker: &Worker, reason: &str) {
-        tracing::debug!(client = self.client.shared.id, reason, "protocol error");
-        worker.server.stats.count_error(reason);
-        self.out.error(reason);
+    fn refuse_stream(&mut self, worker: &Worker, error: ProtocolError) {
+        let (client, stats) = (self.client.shared.id, &worker.server.stats);
+        match error.reply() {
+            Some(reply) => {
+                tracing::debug!(client, %error, "protocol error");
+                stats.count_error("ERR");
+                self.out.raw(&reply);
+            }
+            None => {
+                tracing::warn!(client, %error, "client closed");
+                stats.client_query_buffer_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+            }
+        }
         self.client.set(ClientFlags::CLOSE_AFTER_REPLY, true);
     }
 
@@ -176,10 +190,9 @@ impl Session {
 
     /// Hands buffer sizes to those who list connections.
     pub fn publish_sizes(&self, output_bytes: usize) {
-        use std::sync::atomic::Ordering::Relaxed;
         let shared = &self.client.shared;
-        shared.query_bytes.store(self.parser.buffered() as u64, Relaxed);
-        shared.query_capacity.store(self.parser.capacity() as u64, Relaxed);
-        shared.output_bytes.store(output_bytes as u64, Relaxed);
+        shared.query_bytes.store(self.parser.buffered() as u64, Ordering::Relaxed);
+        shared.query_capacity.store(self.parser.capacity() as u64, Ordering::Relaxed);
+        shared.output_bytes.store(output_bytes as u64, Ordering::Relaxed);
     }
 }

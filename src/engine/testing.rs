@@ -13,7 +13,9 @@ use crate::keyspace::Keyspace;
 use crate::resp::client::{ReplyDecoder, encode_command};
 use crate::resp::{OutputQueue, Value};
 use crate::state::client::Origin;
-use crate::state::{Ask, Client, ClientShared, Control, Identity, Mail, Server, Stats};
+use crate::state::{
+    Ask, Client, ClientFlags, ClientShared, Control, Identity, Mail, Server, Stats,
+};
 
 /// Threads that touch keys: the one worker.
 const THREADS: usize = 1;
@@ -101,6 +103,20 @@ impl Local {
         self.session.deliver(mail);
         while self.session.run(&mut self.worker) == Progress::Yielded {}
         self.replies()
+    }
+
+    /// Whether the connection ends once its replies are written.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.session.client.flags.contains(ClientFlags::CLOSE_AFTER_REPLY)
+    }
+
+    /// Sets `requirepass`, and takes back this connection's authentication.
+    pub fn require_password(&mut self, password: &[u8]) {
+        let mut settings = Settings::clone(&self.server.settings.load());
+        settings.requirepass = Some(password.to_vec());
+        self.server.settings.store(Arc::new(settings));
+        self.session.client.authenticated = false;
     }
 
     /// What the connection knows of itself.

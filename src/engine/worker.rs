@@ -8,7 +8,7 @@ use super::Clock;
 use crate::base::Rng;
 use crate::cluster::ClusterView;
 use crate::config::Settings;
-use crate::state::{Server, WorkerStats};
+use crate::state::Server;
 
 /// One worker's view of the process. The shared parts are looked at once per batch.
 pub struct Worker {
@@ -17,18 +17,8 @@ pub struct Worker {
     pub server: Arc<Server>,
     pub clock: Clock,
     pub rng: Rng,
-    settings: Cache<Arc<ArcSwap<Settings>>, Arc<Settings>>,
-    view: Option<Cache<Arc<ArcSwap<ClusterView>>, Arc<ClusterView>>>,
-}
-
-/// What a batch reads of the shared state, fixed while it runs.
-pub(super) struct Outlook<'a> {
-    pub server: &'a Server,
-    pub settings: &'a Settings,
-    pub view: Option<&'a Arc<ClusterView>>,
-    pub stats: &'a WorkerStats,
-    pub clock: &'a Clock,
-    pub rng: &'a mut Rng,
+    pub(super) settings: Cache<Arc<ArcSwap<Settings>>, Arc<Settings>>,
+    pub(super) view: Option<Cache<Arc<ArcSwap<ClusterView>>, Arc<ClusterView>>>,
 }
 
 impl Worker {
@@ -48,17 +38,5 @@ impl Worker {
     #[inline]
     pub fn settings(&mut self) -> &Arc<Settings> {
         self.settings.load()
-    }
-
-    #[inline]
-    pub(super) fn outlook(&mut self) -> Outlook<'_> {
-        Outlook {
-            server: &self.server,
-            settings: self.settings.load(),
-            view: self.view.as_mut().map(|view| view.load() as &_),
-            stats: self.server.stats.worker(self.index),
-            clock: &self.clock,
-            rng: &mut self.rng,
-        }
     }
 }

@@ -6,9 +6,6 @@ use super::error::ProtocolError;
 pub const BIG_ARG: usize = 32 * 1024;
 /// A line with a length, or an inline request, longer than this is refused.
 pub(super) const LINE_MAX: usize = 64 * 1024;
-/// What a client may send before it has authenticated.
-const UNAUTHENTICATED_ARGS_MAX: usize = 10;
-const UNAUTHENTICATED_BULK_MAX: usize = 16 * 1024;
 
 /// What a connection may send; may change between two calls, as AUTH and CONFIG SET do.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +18,12 @@ pub struct Limits {
     pub max_inline: usize,
     /// `client-query-buffer-limit`: bytes of an unfinished request.
     pub max_query_buffer: usize,
-    /// Until then a request may have 10 arguments of 16 KiB.
+    /// Until then the next two hold as well.
     pub authenticated: bool,
+    /// Arguments of a request before authentication.
+    pub unauthenticated_args: usize,
+    /// Bytes of an argument before authentication.
+    pub unauthenticated_bulk_len: usize,
 }
 
 impl Default for Limits {
@@ -34,6 +35,8 @@ impl Default for Limits {
             max_inline: LINE_MAX,
             max_query_buffer: 1024 * 1024 * 1024,
             authenticated: true,
+            unauthenticated_args: 10,
+            unauthenticated_bulk_len: 16 * 1024,
         }
     }
 }
@@ -44,7 +47,7 @@ impl Limits {
         if count > self.max_args {
             return Err(ProtocolError::InvalidMultibulkLength);
         }
-        if count > UNAUTHENTICATED_ARGS_MAX && !self.authenticated {
+        if count > self.unauthenticated_args && !self.authenticated {
             return Err(ProtocolError::UnauthenticatedMultibulkLength);
         }
         Ok(())
@@ -55,7 +58,7 @@ impl Limits {
         if len > self.max_bulk_len {
             return Err(ProtocolError::InvalidBulkLength);
         }
-        if len > UNAUTHENTICATED_BULK_MAX && !self.authenticated {
+        if len > self.unauthenticated_bulk_len && !self.authenticated {
             return Err(ProtocolError::UnauthenticatedBulkLength);
         }
         Ok(())
@@ -67,8 +70,8 @@ impl Limits {
         if self.authenticated {
             (self.max_args, self.max_bulk_len.min(BIG_ARG - 1))
         } else {
-            let bulk = self.max_bulk_len.min(UNAUTHENTICATED_BULK_MAX);
-            (self.max_args.min(UNAUTHENTICATED_ARGS_MAX), bulk)
+            let bulk = self.max_bulk_len.min(self.unauthenticated_bulk_len).min(BIG_ARG - 1);
+            (self.max_args.min(self.unauthenticated_args), bulk)
         }
     }
 }

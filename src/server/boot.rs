@@ -21,11 +21,13 @@ use super::janitor::Janitor;
 use super::listen::{self, ListenError};
 use super::listeners::Listeners;
 use super::logging;
+use super::unsupported::{self, Unsupported};
 use super::workers::{self, Order, WorkerHandle};
 use crate::base::error::with_causes;
 use crate::base::{KeyHasher, Millis, ReplId, Rng};
 use crate::cluster::ClusterView;
 use crate::commands::Table;
+use crate::commands::table::RenameError;
 use crate::config::Settings;
 use crate::config::table::Supervised;
 use crate::engine::unix_time;
@@ -50,6 +52,10 @@ enum StartError {
     Pid(#[source] io::Error),
     #[error("could not start a thread")]
     Thread(#[source] io::Error),
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    #[error(transparent)]
+    Rename(#[from] RenameError),
     #[error("could not listen")]
     Listen(#[from] ListenError),
     #[error("could not join the cluster")]
@@ -81,6 +87,8 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
 /// Everything from settings to the end of the process.
 fn serve(loaded: Loaded) -> Result<(), StartError> {
     let Loaded { settings, file } = loaded;
+    unsupported::check(&settings, None)?;
+    rename_commands(&settings)?;
     enter_dir(&settings)?;
     let logging = logging::start(&settings).map_err(StartError::Log)?;
     let listeners = listen::open_all(&settings)?;
@@ -175,6 +183,16 @@ fn start_workers(server: &Arc<Server>) -> Result<Workers, StartError> {
     let (handles, threads): (Vec<_>, Vec<_>) =
         started.map_err(StartError::Thread)?.into_iter().unzip();
     Ok((handles.into(), threads))
+}
+
+/// `rename-command`.
+fn rename_commands(settings: &Settings) -> Result<(), RenameError> {
+    let renames: Vec<(&[u8], &[u8])> = settings
+        .rename_command
+        .iter()
+        .filter_map(|line| Some((line.first()?.as_slice(), line.get(1)?.as_slice())))
+        .collect();
+    Table::install(&renames)
 }
 
 fn enter_dir(settings: &Settings) -> Result<(), StartError> {

@@ -12,9 +12,9 @@ use super::config_file::ConfigFile;
 use super::cron::Cron;
 use super::listeners::Listeners;
 use super::logging::Logging;
-use super::resources;
+use super::{resources, unsupported};
 use crate::base::Millis;
-use crate::config::{Caller, Settings};
+use crate::config::{Caller, SetError, Settings};
 use crate::engine::unix_time;
 use crate::resp::Value;
 use crate::spec::CmdError;
@@ -181,7 +181,10 @@ impl ControlLoop {
         let mut after = Settings::clone(&before);
         let pairs: Vec<(&[u8], &[u8])> =
             pairs.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
-        let set = after.set(&pairs, caller).map(drop);
+        let set = after.set(&pairs, caller).map(drop).and_then(|()| {
+            unsupported::check(&after, Some(&before))
+                .map_err(|refusal| SetError::not_applied(refusal.setting, refusal.reason))
+        });
         if let Err(refusal) = set.and_then(|()| self.listeners.change(&before, &after)) {
             return Ok(Err(CmdError::owned(format!("ERR {refusal}"))));
         }

@@ -13,6 +13,7 @@ mod listeners;
 mod logging;
 mod resources;
 mod sweep;
+mod unsupported;
 mod workers;
 
 pub use boot::run;

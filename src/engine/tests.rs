@@ -1,0 +1,105 @@
+//! Sessions in-process: order, refusals, waiting, dropped replies.
+
+use super::testing::Local;
+use crate::resp::Value;
+use crate::state::conditions::Condition;
+use crate::state::{Mail, Request};
+
+fn simple(text: &'static str) -> Value {
+    Value::Simple(text.into())
+}
+
+fn error(text: &str) -> Value {
+    Value::Error(text.to_owned().into())
+}
+
+#[test]
+fn a_pipeline_is_answered_in_order_whatever_is_grouped() {
+    let mut local = Local::default();
+    let replies = local.feed(
+        b"SET a 1\r\nINCR a\r\nNOSUCH x\r\nGET\r\nDBSIZE\r\nGET a\r\nECHO end\r\nCONFIG GET port\r\nINCR a\r\n",
+    );
+    assert_eq!(replies[0], Value::ok());
+    assert_eq!(replies[1], Value::Int(2));
+    assert_eq!(replies[2], error("ERR unknown command 'NOSUCH', with args beginning with: 'x' "));
+    assert_eq!(replies[3], error("ERR wrong number of arguments for 'get' command"));
+    assert_eq!(replies[4], Value::Int(1));
+    assert_eq!(replies[5], Value::bulk(b"2"));
+    assert_eq!(replies[6], Value::bulk(b"end"));
+    assert_eq!(replies[8], Value::Int(3));
+    assert_eq!(replies.len(), 9);
+}
+
+#[test]
+fn what_was_sent_before_a_protocol_error_still_runs_and_nothing_after_it_does() {
+    let mut local = Local::default();
+    let replies = local.feed(b"SET a 1\r\n*1\r\n!boo\r\nSET a 2\r\n");
+    assert_eq!(replies, [Value::ok(), error("ERR Protocol error: expected '$', got '!'")]);
+    assert!(local.is_closing());
+}
+
+#[test]
+fn a_request_for_the_control_plane_holds_back_what_follows_it() {
+    let mut local = Local::default();
+    assert_eq!(local.feed(b"SET a 1\r\nCONFIG SET timeout 7\r\nGET a\r\n"), [Value::ok()]);
+    let ask = local.asks.try_recv().expect("posted");
+    assert!(matches!(ask.request, Request::ConfigSet { .. }));
+    let ticket = ask.from.expect("somebody waits").ticket;
+    let late = Mail::Answer { ticket: ticket + 1, answer: Ok(Value::Int(0)) };
+    assert_eq!(local.deliver(late), []);
+    let answer = Mail::Answer { ticket, answer: Ok(Value::ok()) };
+    assert_eq!(local.deliver(answer), [Value::ok(), Value::bulk(b"1")]);
+}
+
+#[test]
+fn a_pause_of_writes_holds_back_writes_until_it_ends() {
+    let mut local = Local::default();
+    local.server.conditions.set(Condition::PAUSE_WRITES, true);
+    assert_eq!(local.feed(b"GET a\r\nSET a 1\r\nGET a\r\n"), [Value::Null]);
+    local.server.conditions.set(Condition::PAUSE_WRITES, false);
+    assert_eq!(local.deliver(Mail::Wake), [Value::ok(), Value::bulk(b"1")]);
+}
+
+#[test]
+fn replies_are_dropped_when_the_client_asked_for_it() {
+    let mut local = Local::default();
+    let skipped = local.feed(b"CLIENT REPLY SKIP\r\nPING\r\nECHO a\r\n");
+    assert_eq!(skipped, [Value::bulk(b"a")]);
+    let off = local.feed(b"CLIENT REPLY OFF\r\nPING\r\nNOSUCH\r\nCLIENT REPLY ON\r\nPING\r\n");
+    assert_eq!(off, [Value::ok(), simple("PONG")]);
+}
+
+#[test]
+fn a_browser_is_not_answered() {
+    let mut local = Local::default();
+    let replies = local.feed(b"SET a 1\r\nPOST / HTTP/1.1\r\nHost: x\r\n\r\nSET a 2\r\n");
+    assert_eq!(replies, [Value::ok()]);
+    assert!(local.is_closing());
+}
+
+#[test]
+fn without_the_password_nothing_but_greeting_is_served() {
+    let mut local = Local::default();
+    local.require_password(b"secret");
+    let replies = local.feed(b"GET a\r\nAUTH wrong\r\nAUTH secret\r\nGET a\r\n");
+    assert_eq!(
+        replies,
+        [
+            error("NOAUTH Authentication required."),
+            error("WRONGPASS invalid username-password pair or user is disabled."),
+            Value::ok(),
+            Value::Null,
+        ]
+    );
+}
+
+#[test]
+fn memory_that_is_used_up_refuses_what_needs_more() {
+    let mut local = Local::default();
+    assert_eq!(local.run(&["SET", "a", "1"]), Value::ok());
+    local.server.conditions.set(Condition::OUT_OF_MEMORY, true);
+    let refusal = "OOM command not allowed when used memory > 'maxmemory'.";
+    assert_eq!(local.run(&["SET", "a", "2"]), error(refusal));
+    assert_eq!(local.run(&["GET", "a"]), Value::bulk(b"1"));
+    assert_eq!(local.run(&["DEL", "a"]), Value::Int(1));
+}
