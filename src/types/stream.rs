@@ -8,6 +8,7 @@ mod id;
 mod node;
 
 use std::collections::{BTreeMap, btree_map};
+use std::sync::Arc;
 
 use super::memory::allocated;
 use super::packed::{Form, Malformed, Pack};
@@ -17,8 +18,8 @@ pub use id::StreamId;
 pub use node::Fields;
 use node::{Node, Place};
 
-/// What a node takes in the tree that has it, about.
-const NODE_BYTES: usize = 40;
+/// What a node takes besides its listpack, about.
+const NODE_BYTES: usize = 64;
 /// What a group takes in the tree that has it, about.
 const GROUP_BYTES: usize = 200;
 
@@ -32,7 +33,8 @@ pub struct Stream(Box<Inner>);
 
 #[derive(Clone, Default)]
 struct Inner {
-    nodes: BTreeMap<StreamId, Pack>,
+    /// Clones share the nodes until one of them changes one.
+    nodes: BTreeMap<StreamId, Arc<Pack>>,
     len: usize,
     node_bytes: usize,
     ids: Ids,
@@ -129,14 +131,14 @@ impl Stream {
             .filter(|node| node::has_room(*node.key(), node.get(), bytes, limits));
         let mut created = None;
         let (node_id, pack) = match open {
-            Some(node) => (*node.key(), node.into_mut()),
+            Some(node) => (*node.key(), Arc::make_mut(node.into_mut())),
             None => (id, &mut *created.insert(node::new(fields))),
         };
         let before = if node_id == id { 0 } else { pack.heap_bytes() };
         node::append(pack, node_id, id, fields);
         inner.node_bytes = inner.node_bytes - before + pack.heap_bytes();
         if let Some(pack) = created {
-            inner.nodes.insert(id, pack);
+            inner.nodes.insert(id, Arc::new(pack));
         }
         if inner.len == 0 {
             inner.ids.first = id;
@@ -156,7 +158,7 @@ impl Stream {
     /// Deletes an entry; false if there is no live one with that id.
     pub fn remove(&mut self, id: StreamId) -> bool {
         let inner = &mut *self.0;
-        let Some((&node_id, pack)) = inner.nodes.range_mut(..=id).next_back() else {
+        let Some((&node_id, pack)) = inner.nodes.range(..=id).next_back() else {
             return false;
         };
         let place = Node::of(node_id, pack).places().find(|place| place.id == id);
@@ -333,7 +335,7 @@ impl Stream {
         let pack = Pack::from_bytes(Form::Listpack, bytes);
         inner.len += live;
         inner.node_bytes += pack.heap_bytes();
-        inner.nodes.insert(id, pack);
+        inner.nodes.insert(id, Arc::new(pack));
         inner.ids.last = last;
         inner.ids.entries_added += live as u64;
         inner.find_first();
@@ -382,7 +384,7 @@ impl Inner {
         if Node::of(node_id, pack).live == places.len() {
             self.nodes.remove(&node_id);
         } else {
-            node::delete(pack, node_id, places);
+            node::delete(Arc::make_mut(pack), node_id, places);
             self.node_bytes += pack.heap_bytes();
         }
     }
@@ -400,7 +402,7 @@ impl Inner {
 /// Live entries of a [`Stream`] between two ids.
 #[derive(Clone)]
 pub struct Range<'a> {
-    nodes: btree_map::Range<'a, StreamId, Pack>,
+    nodes: btree_map::Range<'a, StreamId, Arc<Pack>>,
     /// The node that was reached, and how far it was read: from the front, or from the back.
     here: Option<(Node<'a>, usize)>,
     start: StreamId,

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::End;
 use crate::types::memory::allocated;
@@ -22,10 +23,11 @@ pub(super) struct Nodes {
     pack_bytes: usize,
 }
 
-/// A listpack with its length, which a walk to an index should not have to fetch.
+/// A listpack with its length, which a walk to an index should not have to fetch. Clones share the
+/// listpack until one of them changes it.
 #[derive(Clone)]
 struct Node {
-    pack: Pack,
+    pack: Arc<Pack>,
     len: u32,
 }
 
@@ -51,9 +53,10 @@ pub(super) fn fits(pack: &Pack, value: ValueRef<'_>, limits: &Limits) -> bool {
 
 impl Nodes {
     pub fn new(first: Pack) -> Nodes {
-        let (len, pack_bytes) = (Listpack::of(&first).len(), first.heap_bytes());
+        let first = Node::new(first);
+        let (len, pack_bytes) = (first.len as usize, first.heap_bytes());
         let mut nodes = VecDeque::with_capacity(2);
-        nodes.push_back(Node::new(first));
+        nodes.push_back(first);
         Nodes { nodes, len, pack_bytes }
     }
 
@@ -99,10 +102,10 @@ impl Nodes {
     fn edit<R>(&mut self, node: usize, change: impl FnOnce(&mut Pack) -> R) -> R {
         let node = &mut self.nodes[node];
         self.len -= node.len as usize;
-        self.pack_bytes -= node.pack.heap_bytes();
-        let result = change(&mut node.pack);
+        self.pack_bytes -= node.heap_bytes();
+        let result = change(Arc::make_mut(&mut node.pack));
         node.len = Listpack::of(&node.pack).len() as u32; // bounded by a node's bytes
-        self.pack_bytes += node.pack.heap_bytes();
+        self.pack_bytes += node.heap_bytes();
         self.len += node.len as usize;
         result
     }
@@ -110,14 +113,14 @@ impl Nodes {
     fn add_node(&mut self, at: usize, pack: Pack) {
         let node = Node::new(pack);
         self.len += node.len as usize;
-        self.pack_bytes += node.pack.heap_bytes();
+        self.pack_bytes += node.heap_bytes();
         self.nodes.insert(at, node);
     }
 
     fn drop_node(&mut self, at: usize) -> Option<Node> {
         let node = self.nodes.remove(at)?;
         self.len -= node.len as usize;
-        self.pack_bytes -= node.pack.heap_bytes();
+        self.pack_bytes -= node.heap_bytes();
         Some(node)
     }
 
@@ -229,7 +232,7 @@ impl Nodes {
         self.len = 0;
         self.nodes.retain(|node| {
             self.len += node.len as usize;
-            self.pack_bytes -= if node.len == 0 { node.pack.heap_bytes() } else { 0 };
+            self.pack_bytes -= if node.len == 0 { node.heap_bytes() } else { 0 };
             node.len > 0
         });
         if self.nodes.is_empty() {
@@ -243,7 +246,8 @@ impl Nodes {
         let (entries, bytes) = node_limits(limits);
         let [node] = self.nodes.make_contiguous() else { return None };
         let small = node.len as usize <= entries / 2 && node.pack.total() <= bytes / 2;
-        (small || node.len == 0).then(|| std::mem::replace(&mut node.pack, Pack::empty_listpack()))
+        (small || node.len == 0)
+            .then(|| std::mem::replace(Arc::make_mut(&mut node.pack), Pack::empty_listpack()))
     }
 
     /// Asserts the invariants.
@@ -255,7 +259,7 @@ impl Nodes {
             assert_eq!(list.len(), node.len as usize);
             assert!(node.len > 0 || self.nodes.len() == 1, "an empty node");
             len += list.len();
-            pack_bytes += node.pack.heap_bytes();
+            pack_bytes += node.heap_bytes();
         }
         assert_eq!((len, pack_bytes), (self.len, self.pack_bytes));
         assert!(!self.nodes.is_empty());
@@ -265,7 +269,12 @@ impl Nodes {
 impl Node {
     fn new(pack: Pack) -> Node {
         let len = Listpack::of(&pack).len() as u32; // bounded by a node's bytes
-        Node { pack, len }
+        Node { pack: Arc::new(pack), len }
+    }
+
+    /// The listpack, its pointer and the reference counts.
+    fn heap_bytes(&self) -> usize {
+        self.pack.heap_bytes() + allocated(3 * size_of::<usize>())
     }
 }
 

@@ -151,13 +151,18 @@ proptest! {
     ) {
         let limits = limits(list_node);
         let (mut list, mut model) = (List::default(), Vec::new());
-        for op in ops {
+        let half = ops.len() / 2;
+        let mut frozen = (list.clone(), model.clone());
+        for (step, op) in ops.into_iter().enumerate() {
+            if step == half {
+                frozen = (list.clone(), model.clone());
+            }
             apply(op, &mut list, &mut model, &limits);
             list.check();
             prop_assert_eq!(list.len(), model.len());
         }
-        let list = list.clone();
-        list.check();
+        frozen.0.check();
+        prop_assert_eq!(contents(&frozen.0), frozen.1);
         prop_assert_eq!(&contents(&list), &model);
         for (index, element) in model.iter().enumerate() {
             prop_assert_eq!(&list.get(index).expect("below the length").to_vec(), element);

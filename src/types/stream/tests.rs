@@ -223,12 +223,19 @@ proptest! {
     ) {
         let limits = limits(entries, bytes);
         let (mut stream, mut model) = (Stream::default(), Model::new());
-        for op in ops {
+        let half = ops.len() / 2;
+        let mut frozen = (stream.clone(), model.clone());
+        for (step, op) in ops.into_iter().enumerate() {
+            if step == half {
+                frozen = (stream.clone(), model.clone());
+            }
             apply(op, &mut stream, &mut model, &limits);
             stream.check();
             prop_assert_eq!(stream.len(), model.len());
         }
-        let stream = stream.clone();
+        frozen.0.check();
+        let unchanged: Vec<_> = frozen.1.into_iter().collect();
+        prop_assert_eq!(listed(frozen.0.range(StreamId::MIN, StreamId::MAX)), unchanged);
         let all: Vec<_> = model.clone().into_iter().collect();
         prop_assert_eq!(&listed(stream.range(StreamId::MIN, StreamId::MAX)), &all);
         let (start, end) = (id(bounds.0, bounds.1), id(bounds.2, bounds.3));

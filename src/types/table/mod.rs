@@ -17,6 +17,7 @@ mod larges;
 mod segment;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::base::{KeyHasher, Rng};
 use crate::types::memory::allocated;
@@ -24,9 +25,13 @@ use crate::types::sample::Selection;
 use segment::{MERGE_COUNT, POSITION_BITS, Put, Segment};
 
 /// A big hash's fields with their values, or a big set's members.
+///
+/// A clone shares the segments: it costs a reference count each, and who then changes one of them
+/// copies that one first. So a snapshot of a table under writes stalls nobody.
+#[derive(Clone)]
 pub struct Table {
     hasher: KeyHasher,
-    segments: Vec<Option<Box<Segment>>>,
+    segments: Vec<Option<Arc<Segment>>>,
     depth: u32,
     /// Segments whose own depth is the table's: at zero the directory can be halved.
     deepest: usize,
@@ -35,20 +40,11 @@ pub struct Table {
     segment_bytes: usize,
 }
 
-impl Clone for Table {
-    /// A deep copy; its vectors have no spare room, so its heap is counted anew.
-    fn clone(&self) -> Table {
-        let segments = self.segments.clone();
-        let segment_bytes = segments.iter().flatten().map(|segment| segment.heap_bytes()).sum();
-        Table { hasher: self.hasher.clone(), segments, segment_bytes, ..*self }
-    }
-}
-
 impl Table {
     /// An empty table with room for about `count` keys of `bytes` bytes in all.
     #[must_use]
     pub fn new(hasher: KeyHasher, count: usize, bytes: usize) -> Table {
-        let segment = Box::new(Segment::new(0, count, bytes));
+        let segment = Arc::new(Segment::new(0, count, bytes));
         let segment_bytes = segment.heap_bytes();
         let segments = vec![Some(segment)];
         Table { hasher, segments, depth: 0, deepest: 1, len: 0, segment_bytes }
@@ -67,7 +63,7 @@ impl Table {
     /// Heap bytes behind the table, its own block excluded.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.segment_bytes + allocated(self.segments.capacity() * size_of::<Option<Box<Segment>>>())
+        self.segment_bytes + allocated(self.segments.capacity() * size_of::<Option<Arc<Segment>>>())
     }
 
     /// Which segment covers `hash`.
@@ -90,7 +86,8 @@ impl Table {
 
     #[inline]
     fn segment_mut(&mut self, index: usize) -> &mut Segment {
-        self.segments[index].as_deref_mut().expect("a segment stands where it begins")
+        let segment = self.segments[index].as_mut().expect("a segment stands where it begins");
+        Arc::make_mut(segment)
     }
 
     /// How many places of the directory the segment at `index` covers.
@@ -111,8 +108,9 @@ impl Table {
         loop {
             let index = self.home(hash);
             let hasher = self.hasher.clone();
+            // A copy of a shared segment may be smaller: measured before it is made.
+            let before = self.segment(index).heap_bytes();
             let segment = self.segment_mut(index);
-            let before = segment.heap_bytes();
             let put = segment.put(hash, key, value, &hasher);
             let after = segment.heap_bytes();
             self.segment_bytes = self.segment_bytes - before + after;
@@ -132,8 +130,8 @@ impl Table {
         let hash = self.hasher.hash(key);
         let index = self.home(hash);
         let hasher = self.hasher.clone();
+        let before = self.segment(index).heap_bytes();
         let segment = self.segment_mut(index);
-        let before = segment.heap_bytes();
         let removed = segment.remove(hash, key, &hasher);
         let (after, sparse) = (segment.heap_bytes(), segment.count() < MERGE_COUNT);
         self.segment_bytes = self.segment_bytes - before + after;
@@ -160,10 +158,12 @@ impl Table {
         let half = self.span(index) / 2;
         let whole = self.segments[index].take().expect("a segment stands where it begins");
         self.segment_bytes -= whole.heap_bytes();
-        for (place, segment) in [index, index + half].into_iter().zip(whole.split(&self.hasher)) {
+        for (place, segment) in
+            [index, index + half].into_iter().zip(Arc::unwrap_or_clone(whole).split(&self.hasher))
+        {
             self.segment_bytes += segment.heap_bytes();
             self.deepest += usize::from(segment.depth() == self.depth);
-            self.segments[place] = Some(Box::new(segment));
+            self.segments[place] = Some(Arc::new(segment));
         }
     }
 
@@ -186,7 +186,8 @@ impl Table {
         let pair = one.zip(two).expect("both were just seen");
         self.segment_bytes -= pair.0.heap_bytes() + pair.1.heap_bytes();
         self.deepest -= if depth == self.depth { 2 } else { 0 };
-        let merged = Box::new(pair.0.merge(*pair.1, &self.hasher));
+        let [one, two] = [pair.0, pair.1].map(Arc::unwrap_or_clone);
+        let merged = Arc::new(one.merge(two, &self.hasher));
         self.segment_bytes += merged.heap_bytes();
         self.segments[low] = Some(merged);
         while self.deepest == 0 && self.depth > 0 {

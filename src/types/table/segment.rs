@@ -27,6 +27,8 @@ const INLINE_MAX: usize = 1024;
 const BUCKETS_MIN: usize = 8;
 /// Less garbage than this is never collected for its own sake.
 const GARBAGE_MIN: usize = 512;
+/// The reference counts that stand before a shared segment.
+const COUNTS: usize = 2 * size_of::<usize>();
 const LARGE: u8 = 0xc0;
 /// What an element that lives elsewhere takes in the arena.
 const LARGE_SIZE: usize = 5;
@@ -92,7 +94,7 @@ impl Segment {
 
     pub fn heap_bytes(&self) -> usize {
         let larges = self.larges.as_deref();
-        allocated(size_of::<Segment>())
+        allocated(COUNTS + size_of::<Segment>())
             + allocated(size_of_val(&*self.heads))
             + allocated(self.arena.capacity())
             + larges.map_or(0, |larges| allocated(size_of::<Larges>()) + larges.heap_bytes())

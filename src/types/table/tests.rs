@@ -63,12 +63,18 @@ proptest! {
     #[test]
     fn a_table_agrees_with_a_map(ops in vec(op(), 0..40), seed in 0..4_u64) {
         let (mut table, mut model) = (table(seed), Model::new());
-        for op in &ops {
+        let (mut frozen, mut frozen_model) = (table.clone(), model.clone());
+        for (step, op) in ops.iter().enumerate() {
+            if step == ops.len() / 2 {
+                (frozen, frozen_model) = (table.clone(), model.clone());
+            }
             apply(op, &mut table, &mut model);
             table.check();
             prop_assert_eq!(table.len(), model.len());
         }
         prop_assert_eq!(&contents(&table), &model);
+        frozen.check();
+        prop_assert_eq!(&contents(&frozen), &frozen_model);
         for number in 0..6000 {
             let key = key(number);
             prop_assert_eq!(table.get(&key), model.get(&key).map(|value| &value[..]));

@@ -123,6 +123,7 @@ fn a_large_tree_keeps_its_invariants() {
                 .map(|(member, _)| member.to_vec())
                 .eq(model.keys().rev().map(|number| format!("{number:06}").into_bytes()))
         );
+        let frozen = zset.clone();
         while zset.len() > 0 {
             let from = rng.index(zset.len());
             let to = from + rng.index(2000);
@@ -132,6 +133,8 @@ fn a_large_tree_keeps_its_invariants() {
             assert_eq!(removed, expected);
             zset.check();
         }
+        frozen.check();
+        assert_eq!(frozen.len(), model.len(), "a clone is not touched");
     }
 }
 

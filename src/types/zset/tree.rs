@@ -1,4 +1,5 @@
 //! A B+ tree of (score, member) that counts its subtrees, so that ranks are found on the way down.
+//! A clone shares the inner nodes; who changes one of them copies it first.
 //!
 //! # Invariants (asserted by [`Tree::check`])
 //! - Entries ascend by score, then by the member's bytes; none is there twice.
@@ -6,12 +7,16 @@
 //!   the first child's counts as less than anything. It holds no more of the member than it needs.
 //! - A child's `len` is the number of entries below it, never zero.
 
+use std::sync::Arc;
+
 use super::leaf::{self, Entry, order};
 use crate::types::memory::allocated;
 use crate::types::packed::Pack;
 
 /// An inner node splits past so many children: 3 KiB, and four levels for ten million members.
 const CHILDREN_MAX: usize = 64;
+/// The reference counts that stand before a shared node.
+const COUNTS: usize = 2 * size_of::<usize>();
 
 #[derive(Clone)]
 pub(super) struct Tree {
@@ -23,7 +28,7 @@ pub(super) struct Tree {
 #[derive(Clone)]
 pub(super) enum Node {
     Leaf(Pack),
-    Inner(Box<Inner>),
+    Inner(Arc<Inner>),
 }
 
 pub(super) struct Inner {
@@ -60,17 +65,19 @@ impl Separator {
 }
 
 impl Clone for Inner {
-    /// With the room that every inner node has.
+    /// With the room that every inner node has; nodes further down stay shared.
     fn clone(&self) -> Inner {
-        *Inner::new(self.children.iter().cloned())
+        let mut children = Vec::with_capacity(CHILDREN_MAX + 1);
+        children.extend_from_slice(&self.children);
+        Inner { children }
     }
 }
 
 impl Inner {
-    fn new(children: impl Iterator<Item = Child>) -> Box<Inner> {
+    fn new(children: impl Iterator<Item = Child>) -> Arc<Inner> {
         let mut all = Vec::with_capacity(CHILDREN_MAX + 1);
         all.extend(children);
-        Box::new(Inner { children: all })
+        Arc::new(Inner { children: all })
     }
 
     /// The node's own blocks and its separators', not its children's.
@@ -80,7 +87,8 @@ impl Inner {
     }
 
     fn block_bytes(&self) -> usize {
-        allocated(size_of::<Inner>()) + allocated(self.children.capacity() * size_of::<Child>())
+        allocated(COUNTS + size_of::<Inner>())
+            + allocated(self.children.capacity() * size_of::<Child>())
     }
 
     /// Which child the first entry that `before` does not hold for is in, if anywhere.
@@ -135,7 +143,8 @@ impl Tree {
             && inner.children.len() == 1
         {
             self.heap_bytes -= inner.heap_bytes();
-            self.root = inner.children.pop().expect("one child").node;
+            let only = Arc::make_mut(inner).children.pop();
+            self.root = only.expect("one child").node;
         }
         true
     }
@@ -174,6 +183,7 @@ fn insert(node: &mut Node, entry: Entry<'_>, heap: &mut usize) -> Option<Child> 
             right
         }
         Node::Inner(inner) => {
+            let inner = Arc::make_mut(inner);
             let index = inner.child_of(entry);
             let child = &mut inner.children[index];
             let right = insert(&mut child.node, entry, heap);
@@ -214,6 +224,7 @@ fn remove(node: &mut Node, entry: Entry<'_>, heap: &mut usize) -> bool {
             removed
         }
         Node::Inner(inner) => {
+            let inner = Arc::make_mut(inner);
             let index = inner.child_of(entry);
             let child = &mut inner.children[index];
             if !remove(&mut child.node, entry, heap) {
@@ -251,7 +262,8 @@ fn mend(inner: &mut Inner, index: usize, heap: &mut usize) {
             leaf::merge(one, &two);
             *heap += one.heap_bytes();
         }
-        (Node::Inner(one), Node::Inner(mut two)) => {
+        (Node::Inner(one), Node::Inner(two)) => {
+            let (one, mut two) = (Arc::make_mut(one), Arc::unwrap_or_clone(two));
             *heap -= two.block_bytes();
             // The separator that stood above the right node now stands before its first child.
             *heap -= two.children[0].separator.heap_bytes();
