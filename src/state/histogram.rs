@@ -7,7 +7,7 @@ const SUB_BITS: u32 = 3;
 /// Values of 2^36 ns (about a minute) and more share the last bucket.
 const MAX_POWER: u32 = 36;
 /// Number of buckets.
-pub const BUCKETS: usize = ((MAX_POWER - SUB_BITS + 1) << SUB_BITS) as usize;
+pub const BUCKETS: usize = ((MAX_POWER - SUB_BITS) << SUB_BITS) as usize;
 
 /// Counts of durations in nanoseconds, log-linear. One writer, any readers.
 #[derive(Debug)]

@@ -140,11 +140,6 @@ fn elements(loaded: &Loaded) -> Vec<Vec<u8>> {
             });
             entries.map(|entry| entry.id.to_string()).chain(groups).map(String::into).collect()
         }
-        Loaded::Stream(stream) => {
-            stream.check();
-            let entries = stream.range(StreamId::MIN, StreamId::MAX);
-            entries.map(|entry| entry.id.to_string().into_bytes()).collect()
-        }
         Loaded::Hash(hash) => {
             hash.check();
             hash.iter().flat_map(|(field, value)| [field.to_vec(), value.to_vec()]).collect()
