@@ -1,4 +1,5 @@
-//! `redpoll local up` and `local down`: a small cluster on this machine, with its data in `./.redpoll/`.
+//! `redpoll local up` and `local down`: a small cluster on this machine, with its data in
+//! `./.redpoll/`.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -86,7 +87,7 @@ fn up(masters: u16, port: u16, dir: &Path) -> Result<(), LocalError> {
         node.start()?;
     }
     nodes.iter().try_for_each(Node::wait_until_it_answers)?;
-    if !nodes[0].is_ok()? {
+    if nodes.iter().map(Node::is_new).collect::<Result<Vec<_>, _>>()?.iter().all(|new| *new) {
         join(&nodes)?;
     }
     for node in &nodes {
@@ -188,11 +189,19 @@ impl Node {
     }
 
     fn is_ok(&self) -> Result<bool, LocalError> {
+        Ok(self.info()?.contains("cluster_state:ok\r\n"))
+    }
+
+    /// Whether it has never been part of a cluster: one that was stopped remembers its slots.
+    fn is_new(&self) -> Result<bool, LocalError> {
+        Ok(self.info()?.contains("cluster_slots_assigned:0\r\n"))
+    }
+
+    fn info(&self) -> Result<String, LocalError> {
         let info = self.call(&["CLUSTER", "INFO"]).map_err(|cause| {
             failed(format!("could not ask {} for the cluster's state", self.address), cause)
         })?;
-        let text = info.text().unwrap_or_default();
-        Ok(text.starts_with(b"cluster_state:ok"))
+        Ok(String::from_utf8_lossy(info.text().unwrap_or_default()).into_owned())
     }
 
     fn wait(

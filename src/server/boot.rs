@@ -16,6 +16,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::bus::{Bus, BusError};
 use super::config_file::{self, ConfigFile, Loaded};
 use super::control::{ControlError, ControlLoop};
+use super::courier::Courier;
 use super::cron::Cron;
 use super::janitor::Janitor;
 use super::listen::{self, ListenError};
@@ -98,6 +99,8 @@ fn serve(loaded: Loaded) -> Result<(), StartError> {
     let bus = settings.cluster_enabled.then(|| Bus::open(&settings)).transpose()?;
     let view = bus.as_ref().map(Bus::view);
     let server = Arc::new(build(settings, file.as_ref(), Control::new(control), view));
+    let couriers = server.courier.set(Box::new(Courier::default()));
+    couriers.expect("a fresh server has no courier");
     let (workers, threads) = start_workers(&server)?;
     let janitor = Janitor::start(Arc::clone(&server)).map_err(StartError::Thread)?;
     let listeners = Listeners::start(Arc::clone(&server), Arc::clone(&workers), listeners);

@@ -186,7 +186,7 @@ impl ControlLoop {
                 .map_err(|refusal| SetError::not_applied(refusal.setting, refusal.reason))
         });
         if let Err(refusal) = set.and_then(|()| self.listeners.change(&before, &after)) {
-            return Ok(Err(CmdError::owned(format!("ERR {refusal}"))));
+            return Ok(Err(CmdError::owned(refusal.to_string())));
         }
         self.logging.apply(&after);
         let after = Arc::new(after);

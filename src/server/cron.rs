@@ -25,6 +25,7 @@ impl Cron {
         if now.since(self.idle_checked) >= IDLE_CHECK_EVERY {
             self.idle_checked = now;
             close_idle(server, now);
+            server.courier.get().inspect(|courier| courier.tidy());
         }
     }
 

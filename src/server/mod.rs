@@ -6,6 +6,7 @@ mod bus;
 mod config_file;
 mod connection;
 mod control;
+mod courier;
 mod cron;
 mod janitor;
 mod listen;

@@ -7,6 +7,7 @@
 pub mod client;
 pub mod conditions;
 pub mod control;
+pub mod courier;
 pub mod dump;
 pub mod histogram;
 pub mod latency;

@@ -1,10 +1,11 @@
 //! The process-wide state, created once and shared by every thread.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 
+use super::courier::Courier;
 use super::memory::Gauge;
 use super::{Conditions, Control, Dump, LatencyMonitor, Registry, SlowLog, Stats};
 use crate::base::{Millis, ReplId};
@@ -38,6 +39,8 @@ pub struct Server {
     pub conditions: Conditions,
     pub control: Control,
     pub garbage: Dump,
+    /// How MIGRATE reaches other nodes; set once sockets may be opened.
+    pub courier: OnceLock<Box<dyn Courier>>,
     pub memory: Gauge,
     /// What the data plane knows of the cluster; `None` when cluster mode is off.
     pub cluster: Option<Arc<ArcSwap<ClusterView>>>,
@@ -65,6 +68,7 @@ impl Server {
             conditions: Conditions::default(),
             control,
             garbage: Dump::default(),
+            courier: OnceLock::new(),
             memory: Gauge::default(),
             cluster: cluster.map(|view| Arc::new(ArcSwap::from_pointee(view))),
             settings: Arc::new(ArcSwap::from_pointee(settings)),

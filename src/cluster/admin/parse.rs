@@ -1,4 +1,5 @@
-//! Reading the arguments of the CLUSTER subcommands that have any. How many there may be the caller has checked.
+//! Reading the arguments of the CLUSTER subcommands that have any. How many there may be the caller
+//! has checked.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,5 @@
-//! Slots and the keys in them, answered without the control plane: admin tools ask for many slots in a row.
+//! Slots and the keys in them, answered without the control plane: admin tools ask for many slots
+//! in a row.
 
 use super::enabled;
 use crate::base::Slot;
@@ -53,7 +54,8 @@ fn cluster_getkeysinslot(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Rep
     let begun = cx.out.begin_deferred();
     let mut found = 0;
     let out = &mut *cx.out;
-    // Expired keys too: COUNTKEYSINSLOT counts them, and a slot is not handed over while it holds any.
+    // Expired keys too: COUNTKEYSINSLOT counts them, and a slot is not handed over while it holds
+    // any.
     cx.server.keyspace.with_slot(Place { db: 0, slot }, |store| {
         let mut next = Some(0);
         while let Some(at) = next.filter(|_| found < count) {

@@ -1,5 +1,5 @@
-//! The cluster's commands. Most are read here and answered by the control plane, which alone drives the
-//! cluster machine; what concerns keys or the connection is answered here.
+//! The cluster's commands. Most are read here and answered by the control plane, which alone drives
+//! the cluster machine; what concerns keys or the connection is answered here.
 
 mod keys;
 mod members;
@@ -105,7 +105,8 @@ const HELP: &[&str] = &[
     "    Return information about slot range mappings and the nodes associated with them.",
     "LINKS",
     "    Return information about all network links between this node and its peers.",
-    "    Output format is an array where each array element is a map containing attributes of a link",
+    "    Output format is an array where each array element is a map containing attributes of a \
+     link",
     "HELP",
     "    Prints this help.",
 ];
@@ -169,8 +170,8 @@ fn forward(
     cx.ask(Request::Cluster { command, facts })
 }
 
-/// What the control plane may have to know of the keys. While a slot is being moved away no new keys come
-/// into it, so that its count cannot grow until it is used.
+/// What the control plane may have to know of the keys. While a slot is being moved away no new
+/// keys come into it, so that its count cannot grow until it is used.
 fn local_facts(cx: &Ctx<'_>, command: &Admin) -> LocalFacts {
     let keyspace = &cx.server.keyspace;
     let keys_in_slot = match command {

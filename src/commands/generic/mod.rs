@@ -2,6 +2,7 @@
 
 mod dump;
 mod expire;
+mod migrate;
 mod object;
 mod pattern;
 mod place;
@@ -24,6 +25,7 @@ pub const COMMANDS: &[&Command] = &[
     &expire::EXPIREAT,
     &ttl::EXPIRETIME,
     &walk::KEYS,
+    &migrate::MIGRATE,
     &place::MOVE,
     &object::OBJECT,
     &object::OBJECT_ENCODING,

@@ -18,8 +18,8 @@ use crate::base::NodeId;
 use crate::cluster::frame::frame_len;
 use crate::cluster::link::LinkId;
 
-/// Bytes that may wait for a peer before a further frame, however long that is. It bounds what a stranger who
-/// asks and never reads can cost; `cluster-link-sendbuf-limit` can only lower it.
+/// Bytes that may wait for a peer before a further frame, however long that is. It bounds what a
+/// stranger who asks and never reads can cost; `cluster-link-sendbuf-limit` can only lower it.
 const QUEUE_BYTES_MAX: u64 = 64 << 20;
 /// Pause after an accept failed for want of resources.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);

@@ -1,4 +1,5 @@
-//! The shell around the cluster machine: performs its actions in order, feeds it what happens on the bus.
+//! The shell around the cluster machine: performs its actions in order, feeds it what happens on
+//! the bus.
 //!
 //! Runs on the control thread. It decides nothing; see `cluster::machine` for the rules it follows.
 
@@ -67,6 +68,8 @@ pub(super) struct Bus {
     message_len_max: usize,
     source: Option<IpAddr>,
     node_timeout: Duration,
+    /// Where this node listens for its peers; CONFIG SET port does not move it.
+    bus_port: u16,
 }
 
 impl Bus {
@@ -103,6 +106,7 @@ impl Bus {
             message_len_max: settings.proto_max_bulk_len as usize,
             source: translate::source(settings),
             node_timeout: settings.cluster_node_timeout.to_duration(),
+            bus_port,
         })
     }
 
@@ -118,8 +122,7 @@ impl Bus {
     pub(super) fn start(&mut self, server: Arc<Server>) -> Result<(), BusError> {
         let settings = server.settings.load_full();
         self.server = Some(server);
-        let bus_port = translate::bus_port(&settings).ok_or(BusError::Port(settings.port))?;
-        for listener in listen::open_tcp(&settings, bus_port, BACKLOG)? {
+        for listener in listen::open_tcp(&settings, self.bus_port, BACKLOG)? {
             tokio::task::spawn_local(link::accept(listener, self.sender.clone()));
         }
         self.perform()?;
@@ -177,8 +180,8 @@ impl Bus {
     pub(super) fn reconfigure(&mut self, settings: &Settings) -> Result<(), NodesFileError> {
         self.message_len_max = settings.proto_max_bulk_len as usize;
         self.node_timeout = settings.cluster_node_timeout.to_duration();
-        let bus_port = translate::bus_port(settings).unwrap_or_default();
-        self.step(Input::Settings(Box::new(translate::settings(settings, bus_port))))
+        let own = translate::settings(settings, self.bus_port);
+        self.step(Input::Settings(Box::new(own)))
     }
 
     /// A local client published a message for the whole cluster, or for its shard.
@@ -283,7 +286,8 @@ impl Bus {
         server.conditions.set(Condition::CLUSTER_DOWN, down);
     }
 
-    /// Hands slots that were lost to the janitor, which waits for the commands still at work on them.
+    /// Hands slots that were lost to the janitor, which waits for the commands still at work on
+    /// them.
     fn drop_keys(&self, slots: impl Iterator<Item = crate::base::Slot>) {
         if let Some(server) = &self.server {
             server.garbage.drop_slots(slots);

@@ -72,7 +72,8 @@ impl NodesFile {
         })
     }
 
-    /// Replaces the content. Without `sync` a power failure may bring the old content back, never a mix.
+    /// Replaces the content. Without `sync` a power failure may bring the old content back, never a
+    /// mix.
     ///
     /// # Errors
     /// If it cannot be written; the old content then stands.
