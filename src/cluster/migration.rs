@@ -1,6 +1,8 @@
 //! Replica migration: a replica of the primary that has the most leaves it for one that has lost
 //! all of its own, so that the next failure of any primary can be survived.
 
+use std::collections::BTreeMap;
+
 use tracing::info;
 
 use super::flags::NodeFlags;
@@ -16,7 +18,8 @@ impl Machine {
     /// Tracks which primaries have no working replica, and moves this one to such a primary if it
     /// is the one to move.
     pub(super) fn migrate_replica(&mut self) {
-        let orphans = self.track_orphans();
+        let working = self.working_replicas();
+        let orphans = self.track_orphans(&working);
         let settings = &self.settings;
         let me = self.table.me();
         let Some(primary) = me.primary else { return };
@@ -28,19 +31,19 @@ impl Machine {
             return;
         }
         let Some((target, since)) = orphans.into_iter().next() else { return };
-        if self.now.since(since) > DELAY && self.is_the_one_to_move(primary) {
+        if self.now.since(since) > DELAY && self.is_the_one_to_move(primary, &working) {
             info!(primary = %target, "moving to a primary without replicas");
             self.become_replica_of(target);
         }
     }
 
     /// Primaries that serve slots, are meant to have replicas and have none that works; since when.
-    fn track_orphans(&mut self) -> Vec<(NodeId, Millis)> {
+    fn track_orphans(&mut self, working: &BTreeMap<NodeId, usize>) -> Vec<(NodeId, Millis)> {
         let is_orphan = |node: &Node| {
             node.is_voter()
                 && node.has(NodeFlags::MIGRATE_TO)
                 && !node.has(NodeFlags::FAIL)
-                && self.working_replicas(node.id) == 0
+                && !working.contains_key(&node.id)
         };
         let orphans: Vec<NodeId> =
             self.table.iter().filter(|node| is_orphan(node)).map(|node| node.id).collect();
@@ -53,21 +56,27 @@ impl Machine {
         orphans.into_iter().filter_map(since).collect()
     }
 
-    fn working_replicas(&self, primary: NodeId) -> usize {
-        self.table.replicas_of(primary).filter(|node| !node.has(NodeFlags::FAIL)).count()
+    /// How many replicas that have not failed each primary has, if any.
+    fn working_replicas(&self) -> BTreeMap<NodeId, usize> {
+        let mut counts = BTreeMap::new();
+        for node in self.table.iter().filter(|node| !node.has(NodeFlags::FAIL)) {
+            if let Some(primary) = node.primary {
+                *counts.entry(primary).or_default() += 1;
+            }
+        }
+        counts
     }
 
     /// Of all replicas of the primaries that have the most, the one with the smallest id moves, and
     /// only away from a primary that keeps one.
-    fn is_the_one_to_move(&self, my_primary: NodeId) -> bool {
-        let counts = self.table.iter().filter(|node| node.is_primary());
-        let most = counts.map(|node| self.working_replicas(node.id)).max().unwrap_or(0);
-        if most < 2 || self.working_replicas(my_primary) != most {
+    fn is_the_one_to_move(&self, primary: NodeId, working: &BTreeMap<NodeId, usize>) -> bool {
+        let most = working.values().copied().max().unwrap_or(0);
+        if most < 2 || working.get(&primary) != Some(&most) {
             return false;
         }
         let movable = self.table.iter().filter(|node| {
-            let count = node.primary.map(|primary| self.working_replicas(primary));
-            !node.has(NodeFlags::FAIL) && count == Some(most)
+            let count = node.primary.and_then(|primary| working.get(&primary));
+            !node.has(NodeFlags::FAIL) && count == Some(&most)
         });
         movable.map(|node| node.id).min() == Some(self.my_id())
     }

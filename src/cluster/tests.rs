@@ -1,6 +1,7 @@
 //! One machine among puppets: peers that say what the test wants, and nothing else.
 
 mod election;
+mod failover;
 mod failures;
 mod membership;
 mod ownership;

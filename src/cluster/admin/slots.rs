@@ -124,6 +124,10 @@ impl Machine {
         }
         let migrating = self.table.migrating.get(&slot).copied();
         self.table.assign(slot, to);
+        if was_mine && to != me {
+            // Checked to be empty, but a command may have been at work on it: nothing stays behind.
+            self.pending.lost.insert(slot);
+        }
         if let Some(target) = migrating.filter(|_| !is_empty && to == me) {
             self.table.migrating.insert(slot, target); // still ours, and not empty yet
         }
