@@ -154,7 +154,7 @@ impl SlotSet {
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|&byte| byte == 0)
+        *self.0 == [0; SlotSet::BYTES]
     }
 
     /// The members in ascending order.

@@ -116,14 +116,30 @@ fn push_open_slots(out: &mut String, table: &Table) {
 }
 
 /// The maximal runs of a slot set, first and last slot, in ascending order.
+///
+/// Sets are mostly runs, and this is written with every change: bytes that are all or nothing are
+/// taken whole.
 #[must_use]
 pub fn ranges(slots: &SlotSet) -> Vec<(Slot, Slot)> {
-    let mut runs: Vec<(Slot, Slot)> = Vec::new();
-    for slot in slots.iter() {
-        match runs.last_mut() {
-            Some((_, last)) if last.number() + 1 == slot.number() => *last = slot,
-            _ => runs.push((slot, slot)),
+    let mut runs = Vec::new();
+    let mut start: Option<u16> = None;
+    let slot = |number| Slot::new(number).expect("a bit of the set");
+    for (first, &byte) in (0u16..).step_by(8).zip(slots.as_bytes()) {
+        match (byte, start) {
+            (0, None) | (0xff, Some(_)) => continue,
+            _ => {}
+        }
+        for number in first..first + 8 {
+            match (byte & (1 << (number - first)) != 0, start) {
+                (true, None) => start = Some(number),
+                (false, Some(begun)) => {
+                    runs.push((slot(begun), slot(number - 1)));
+                    start = None;
+                }
+                _ => {}
+            }
         }
     }
+    runs.extend(start.map(|begun| (slot(begun), slot(Slot::COUNT as u16 - 1))));
     runs
 }

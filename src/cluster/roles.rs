@@ -32,6 +32,17 @@ impl Machine {
             self.attach(sender, Some(primary));
             self.save();
         }
+        if self.table.me().primary == Some(sender) {
+            self.skip_a_generation(sender);
+        }
+    }
+
+    /// The primary that this node copies copies another one itself: that one is to be copied.
+    fn skip_a_generation(&mut self, primary: NodeId) {
+        let grand = self.table.get(primary).and_then(|node| node.primary);
+        if let Some(grand) = grand.filter(|grand| *grand != self.my_id()) {
+            self.become_replica_of(grand);
+        }
     }
 
     /// Another node has become a primary.

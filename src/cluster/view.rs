@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::flags::NodeFlags;
 use super::machine::Machine;
 use super::node::Node;
+use super::nodes_conf::ranges;
 use super::settings::EndpointType;
 use super::state::State;
 use crate::base::{NodeId, Slot};
@@ -146,7 +147,9 @@ impl Machine {
         let mut owners = vec![NodeIndex::NONE; Slot::COUNT].into_boxed_slice();
         for node in nodes.iter().filter(|node| node.slot_count > 0) {
             let index = index_of(node.id).expect("it is in the list");
-            node.slots.iter().for_each(|slot| owners[slot.index()] = index);
+            for (first, last) in ranges(&node.slots) {
+                owners[first.index()..=last.index()].fill(index);
+            }
         }
         let open = |slots: &BTreeMap<Slot, NodeId>| {
             slots.iter().filter_map(|(slot, id)| Some((*slot, index_of(*id)?))).collect()

@@ -34,7 +34,7 @@ pub struct Shape {
 const START: Millis = Millis(1_800_000_000_000);
 pub const NODE_TIMEOUT: Millis = Millis(1000);
 /// Steps between two checks of a machine's own invariants.
-const CHECK_EVERY: u64 = 64;
+const CHECK_EVERY: u64 = 1000;
 /// Events remembered for the report of a failure.
 const TRACE_LEN: usize = 60;
 

@@ -180,3 +180,21 @@ fn mutated_files_never_panic_and_what_is_accepted_keeps_the_invariants() {
     }
     assert!((100..2900).contains(&accepted), "{accepted} of 3000 accepted");
 }
+
+#[test]
+fn ranges_are_the_maximal_runs_of_any_set() {
+    for seed in 0..200 {
+        let mut rng = Rng::from_seed(seed);
+        let mut slots = SlotSet::empty();
+        for _ in 0..rng.below(12) {
+            let first = rng.index(Slot::COUNT) as u16;
+            let len = [1, 3, 8, 64, 5000][rng.index(5)];
+            (first..first.saturating_add(len)).filter_map(Slot::new).for_each(|s| slots.insert(s));
+        }
+        let runs = ranges(&slots);
+        let members = runs.iter().flat_map(|(first, last)| first.number()..=last.number());
+        assert!(members.eq(slots.iter().map(Slot::number)), "seed {seed}");
+        let apart = |pair: &[(Slot, Slot)]| pair[0].1.number() + 1 < pair[1].0.number();
+        assert!(runs.windows(2).all(apart), "seed {seed}");
+    }
+}

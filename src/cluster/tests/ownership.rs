@@ -158,6 +158,23 @@ fn roles_follow_what_nodes_say_of_themselves() {
 }
 
 #[test]
+fn nobody_copies_a_replica() {
+    let settings = Settings { can_replicate: true, ..Settings::default() };
+    let mut stage = Stage::with(
+        &NODES.replace("myself,master - 0 0 1 connected 0-99", "myself,slave {b} 0 0 0 c"),
+        settings,
+    );
+    let header = Header { primary: Some(id('c')), ..stage.header_of('b') };
+    stage.hear(header, heartbeat(HeartbeatKind::Ping, vec![]));
+    assert_eq!(stage.machine.table().me().primary, Some(id('c')));
+
+    // A primary that follows us is not followed back.
+    let header = Header { primary: Some(id('a')), ..stage.header_of('c') };
+    stage.hear(header, heartbeat(HeartbeatKind::Ping, vec![]));
+    assert_eq!(stage.machine.table().me().primary, Some(id('c')));
+}
+
+#[test]
 fn epochs_are_raised_by_anyone_and_kept() {
     let mut stage = Stage::new();
     stage.actions.clear();

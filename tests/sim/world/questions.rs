@@ -40,10 +40,12 @@ impl World {
         let primaries: Vec<_> =
             table.iter().filter(|node| node.is_voter()).map(|node| node.config_epoch).collect();
         let epochs: BTreeSet<_> = primaries.iter().collect();
+        let voters = table.iter().filter(|node| node.is_voter());
+        let served: usize = voters.map(|node| node.slot_count).sum();
         machine.is_ok()
             && ids == live
             && table.iter().all(|node| !node.has(unwell))
-            && Slot::all().all(|slot| table.owner(slot).is_some_and(|owner| owner.is_primary()))
+            && served == Slot::COUNT
             && epochs.len() == primaries.len()
     }
 
