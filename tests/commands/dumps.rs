@@ -101,6 +101,57 @@ fn payloads_are_exchanged_with_the_reference() {
     }
 }
 
+/// What the reference makes, restored here and dumped again, is the same to the reference.
+#[test]
+fn every_type_survives_the_way_here_and_back() {
+    let Some(oracle) = start_oracle(&["--enable-debug-command", "yes"]) else { return };
+    let mut theirs = oracle.client();
+    let mut ours = Runner::default();
+    let words = |count: usize| (0..count).map(|n| format!(" word{n}")).collect::<String>();
+    let scores = |count: usize| (0..count).map(|n| format!(" {n}.5 word{n}")).collect::<String>();
+    let lines = [
+        "RPUSH list a 1 -70000 2.5".to_string(),
+        format!("RPUSH nodes{}", words(3000)),
+        format!("RPUSH large {} b", "x".repeat(9000)),
+        "SADD integers 1 -5 300 70000".into(),
+        "SADD small a b 1".into(),
+        format!("SADD table{}", words(600)),
+        "ZADD packed 1 a 2.5 b -inf c inf d 0.1 e".into(),
+        format!("ZADD tree{}", scores(300)),
+        "HSET hash f 1".into(),
+        "XADD stream 1-1 a 1 b 2".into(),
+        "XADD stream 2-0 a 1 b 3".into(),
+        "XADD stream 3-0 c 4".into(),
+        "XDEL stream 2-0".into(),
+        "XGROUP CREATE stream group 0".into(),
+        "XREADGROUP GROUP group one COUNT 1 STREAMS stream >".into(),
+        "XREADGROUP GROUP group two COUNT 1 STREAMS stream >".into(),
+        "XGROUP CREATECONSUMER stream group idle".into(),
+    ];
+    for line in &lines {
+        let made = theirs.run(line);
+        assert!(!matches!(made, support::Value::Error(_)), "{line:.40}: {made:?}");
+    }
+    for key in ["list", "nodes", "large", "integers", "small", "table", "packed", "tree", "stream"]
+    {
+        let Value::Bulk(payload) = convert(theirs.call(&["DUMP", key])) else { panic!("{key}") };
+        assert_eq!(restore(&mut ours, key, "0", &payload, ""), "OK", "{key}");
+        let payload = dump(&mut ours, key);
+        let args: [&[u8]; 4] = [b"RESTORE", b"back", b"0", &payload];
+        assert_eq!(show(&convert(theirs.call(&args))), "OK", "{key}");
+        for command in ["DEBUG DIGEST-VALUE", "OBJECT ENCODING", "TYPE"] {
+            let there = theirs.run(&format!("{command} {key}"));
+            assert_eq!(theirs.run(&format!("{command} back")), there, "{command} {key}");
+        }
+        let details = "XINFO STREAM stream FULL";
+        if key == "stream" {
+            let there = theirs.run(details);
+            assert_eq!(theirs.run(&details.replace(" stream ", " back ")), there);
+        }
+        theirs.run("DEL back");
+    }
+}
+
 /// The texts of a reply, sorted as pairs.
 fn elements(value: &Value) -> Vec<String> {
     let Value::Array(items) = value else { return vec![show(value)] };
