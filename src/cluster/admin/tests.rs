@@ -49,7 +49,7 @@ fn others(mine: &str) -> String {
 }
 
 /// What the command table does with names.
-fn parse(args: &[&[u8]]) -> Result<Option<Admin>, AdminError> {
+fn parse(args: &[&[u8]]) -> Result<Admin, AdminError> {
     let rest = &args[1..];
     let admin = match args[0].to_ascii_lowercase().as_slice() {
         b"addslots" => Admin::add_slots(rest)?,
@@ -75,9 +75,9 @@ fn parse(args: &[&[u8]]) -> Result<Option<Admin>, AdminError> {
         b"shards" => Admin::Shards,
         b"links" => Admin::Links,
         b"replicas" | b"slaves" => Admin::replicas(rest)?,
-        _ => return Ok(None),
+        other => panic!("{} is not the machine's", other.escape_ascii()),
     };
-    Ok(Some(admin))
+    Ok(admin)
 }
 
 /// Runs a command line and gives the answer's text, or the error's with its code.
@@ -87,8 +87,7 @@ fn said(machine: &mut Machine, keys: u64, line: &str) -> String {
     let keys = Keys(keys);
     let cx = AdminContext { keys: &keys, tls: false };
     let command = match parse(&args) {
-        Ok(Some(command)) => command,
-        Ok(None) => return "not the machine's".to_owned(),
+        Ok(command) => command,
         Err(error) => return format!("ERR {error}"),
     };
     match machine.admin(Millis(1000), &command, cx, &mut Vec::new()) {
@@ -120,11 +119,6 @@ fn addresses_to_meet_are_checked() {
         ("meet 127.0.0.1 60000", "ERR Invalid node address specified: 127.0.0.1:60000"),
         ("meet 127.0.0.1 6379 abc", "ERR Invalid TCP bus port specified: abc"),
         ("meet 127.0.0.1 6379 0", "ERR Invalid node address specified: 127.0.0.1:6379"),
-        (
-            "meet 127.0.0.1 6379 1 2",
-            "ERR unknown subcommand or wrong number of arguments for 'meet'. Try CLUSTER HELP.",
-        ),
-        ("meet 127.0.0.1", "ERR wrong number of arguments for 'cluster|meet' command"),
         ("MEET ::1 6379", "OK"),
         ("meet 127.0.0.1 6379", "OK"),
         ("meet 127.0.0.1 6379", "OK"),
@@ -147,11 +141,6 @@ fn slots_are_assigned_all_or_none() {
         ("addslots 2 1", "ERR Slot 1 is already busy"),
         ("addslotsrange 5 3", "ERR start slot number 5 is greater than end slot number 3"),
         ("addslotsrange 5 x", out_of_range),
-        (
-            "addslotsrange 5 6 7",
-            "ERR wrong number of arguments for 'cluster|addslotsrange' command",
-        ),
-        ("addslotsrange 1", "ERR wrong number of arguments for 'cluster|addslotsrange' command"),
         ("addslotsrange 5 7 6 8", "ERR Slot 6 specified multiple times"),
         ("delslots 9", "ERR Slot 9 is already unassigned"),
         ("delslotsrange 1 3", "ERR Slot 2 is already unassigned"),
@@ -176,7 +165,6 @@ fn slots_are_opened_closed_and_given_away() {
         ("setslot 99999 stable", "ERR Invalid or out of range slot"),
         ("setslot 1 migrating", syntax),
         ("setslot 3 stable x", syntax),
-        ("setslot", "ERR wrong number of arguments for 'cluster|setslot' command"),
         ("setslot 1 migrating abc", "ERR I don't know about node abc"),
         ("setslot 20 migrating abc", "ERR I'm not the owner of hash slot 20"),
         ("setslot 1 importing abc", "ERR I'm already the owner of hash slot 1"),
@@ -246,7 +234,6 @@ fn epochs_are_set_once_and_bumped_only_from_behind() {
         ("set-config-epoch 5", "OK"),
         ("set-config-epoch 6", "ERR Node config epoch is already non-zero"),
         ("bumpepoch", "STILL 5"),
-        ("bumpepoch x", "ERR wrong number of arguments for 'cluster|bumpepoch' command"),
     ];
     let mut machine = alone();
     converse(&mut machine, 0, &lines);
@@ -273,15 +260,9 @@ fn nodes_are_forgotten_replicated_and_counted() {
         ("count-failure-reports {primary}", "0"),
         ("failover", "ERR You should send CLUSTER FAILOVER to a replica"),
         ("failover x", "ERR syntax error"),
-        (
-            "failover force x",
-            "ERR unknown subcommand or wrong number of arguments for 'failover'. Try CLUSTER HELP.",
-        ),
         ("forget {replica}", "OK"),
         ("forget {replica}", "OK"),
         ("myid", ME),
-        ("keyslot a", "not the machine's"),
-        ("nonsense", "not the machine's"),
     ];
     let mut machine = among_others();
     converse(&mut machine, 0, &lines);
