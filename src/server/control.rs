@@ -190,7 +190,7 @@ impl ControlLoop {
         }
         self.logging.apply(&after);
         let after = Arc::new(after);
-        self.server.settings.store(Arc::clone(&after));
+        self.server.put_in_force(Arc::clone(&after));
         if let Some(bus) = &mut self.bus {
             bus.reconfigure(&after)?;
         }

@@ -11,7 +11,7 @@ use super::{Conditions, Control, Dump, LatencyMonitor, Registry, SlowLog, Stats}
 use crate::base::{Millis, ReplId};
 use crate::cluster::ClusterView;
 use crate::config::Settings;
-use crate::keyspace::Keyspace;
+use crate::keyspace::{Keyspace, Recording};
 
 /// What does not change while the process runs.
 #[derive(Debug)]
@@ -58,6 +58,7 @@ impl Server {
         control: Control,
         cluster: Option<ClusterView>,
     ) -> Server {
+        keyspace.set_recording(recording(&settings));
         Server {
             clients: Registry::new(identity.worker_threads),
             identity,
@@ -75,9 +76,25 @@ impl Server {
         }
     }
 
+    /// Puts new settings in force. Only the control plane does this.
+    pub fn put_in_force(&self, settings: Arc<Settings>) {
+        self.keyspace.set_recording(recording(&settings));
+        self.settings.store(settings);
+    }
+
     /// The settings in force.
     #[must_use]
     pub fn settings(&self) -> Arc<Settings> {
         self.settings.load_full()
+    }
+}
+
+/// What entries note of their use, as `maxmemory-policy` needs it.
+fn recording(settings: &Settings) -> Recording {
+    if settings.maxmemory_policy.is_lfu() {
+        let (log_factor, decay_minutes) = (settings.lfu_log_factor, settings.lfu_decay_time);
+        Recording::Frequency { log_factor, decay_minutes }
+    } else {
+        Recording::LastUse
     }
 }
