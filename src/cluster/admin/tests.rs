@@ -1,4 +1,5 @@
-//! Answers and errors, word for word as redis-server 7.0.15 gives them to the same commands.
+//! Answers and errors, word for word as redis-server 7.0.15 gives them to the same commands. How
+//! many arguments there may be is the command table's business.
 
 use super::*;
 use crate::base::{ConfigEpoch, Rng};
