@@ -145,7 +145,7 @@ pub const RESTORE_ASKING: Command = Command::new(
             values into sorted sets is O(log(N)).",
         group: Group::Server,
         arity: Arity::AtLeast(4),
-        flags: Flags::WRITE.union(Flags::DENY_OOM).union(Flags::ASKING),
+        flags: Flags::WRITE.union(Flags::DENY_OOM).union(Flags::ASKING).union(Flags::SYSTEM),
         categories: Some(Categories::KEYSPACE.union(Categories::DANGEROUS)),
         keys: &[KeySpec::one(1, KeyFlags::OW.union(KeyFlags::UPDATE))],
         args: &[

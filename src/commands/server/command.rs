@@ -106,7 +106,7 @@ fn describe(out: &mut Encoder, command: &Registered) {
     spec.tips.iter().for_each(|tip| out.bulk(tip.as_bytes()));
     out.set(spec.keys.len());
     spec.keys.iter().for_each(|key| describe_key(out, key));
-    out.set(command.subcommands.len());
+    out.array(command.subcommands.len());
     let subcommands = command.subcommands.iter().filter_map(|&sub| Table::get().by_index(sub));
     subcommands.for_each(|subcommand| describe(out, subcommand));
 }
