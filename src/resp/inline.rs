@@ -6,10 +6,9 @@
 /// Words are separated by blanks. `"…"` takes `\n \r \t \b \a`, `\xhh` and `\` before any other
 /// byte; `'…'` takes only `\'`. A quote may open inside a word, and what follows a closing one must
 /// be a blank or the end. Vertical tabs and form feeds are blanks between words but do not end a
-/// bare one, and a zero byte ends the line: odd, but that is how a Redis server reads them.
+/// bare one: odd, but that is how a Redis server reads them.
 #[must_use]
 pub fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let line = line.split(|byte| *byte == 0).next().unwrap_or_default();
     let mut words = Vec::new();
     let mut at = 0;
     loop {
