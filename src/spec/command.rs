@@ -363,6 +363,8 @@ pub enum ArgKind {
     Integer,
     Double,
     Pattern,
+    /// A pattern of names of keys, described by the key spec of this index.
+    KeyPattern(u8),
     UnixTime,
     PureToken,
     OneOf,
@@ -378,7 +380,7 @@ impl ArgKind {
             ArgKind::String => "string",
             ArgKind::Integer => "integer",
             ArgKind::Double => "double",
-            ArgKind::Pattern => "pattern",
+            ArgKind::Pattern | ArgKind::KeyPattern(_) => "pattern",
             ArgKind::UnixTime => "unix-time",
             ArgKind::PureToken => "pure-token",
             ArgKind::OneOf => "oneof",

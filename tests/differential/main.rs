@@ -72,7 +72,7 @@ fn known_differences_still_differ() {
         let words = |line: &String| -> Vec<Vec<u8>> {
             line.split_whitespace().map(|word| word.as_bytes().to_vec()).collect()
         };
-        let as_step = |line| Step { words: words(line), how: script::How::Once };
+        let as_step = |line: &String| Step { words: words(line), how: script::How::Once };
         let steps: Vec<Step> = entry.shown_by.iter().map(as_step).collect();
         let found = pair.run(&steps, 2);
         let (what, because) = (&entry.differs, &entry.because);

@@ -7,6 +7,7 @@ use support::{Client, Value};
 
 use crate::grammar;
 use crate::pair::Pair;
+use crate::script::Step;
 
 /// The names of all commands and subcommands (`object|encoding`) that a server lists.
 pub fn command_list(client: &mut Client) -> impl Iterator<Item = String> {
@@ -33,6 +34,9 @@ fn differences(pair: &Pair, question: &[&str], protocol: &str) -> Vec<String> {
     for name in shared(pair) {
         let mut words = question.to_vec();
         words.push(&name);
+        if is_known(pair, &words) {
+            continue;
+        }
         let (a, b) = (normal(reference.call(&words)), normal(subject.call(&words)));
         first_difference(&name, &a, &b, &mut found);
     }
@@ -125,6 +129,12 @@ fn first_difference(path: &str, a: &Value, b: &Value, found: &mut Vec<String>) {
     }
 }
 
+/// Is this question in `known.txt`?
+fn is_known<A: AsRef<[u8]>>(pair: &Pair, words: &[A]) -> bool {
+    let words: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
+    pair.known.covers(&Step::once(&words))
+}
+
 fn expect_none(what: &str, found: &[String]) {
     let shown: Vec<String> =
         found.iter().take(30).map(|line| line.chars().take(250).collect()).collect();
@@ -164,6 +174,9 @@ fn keys_are_found_in_the_same_places() {
             for question in ["GETKEYS", "GETKEYSANDFLAGS"] {
                 let mut words = vec![b"COMMAND".to_vec(), question.into()];
                 words.extend(command.clone());
+                if is_known(&pair, &words) {
+                    continue;
+                }
                 let (a, b) = (normal(reference.call(&words)), normal(subject.call(&words)));
                 let shown: Vec<String> =
                     command.iter().map(|word| word.escape_ascii().to_string()).collect();

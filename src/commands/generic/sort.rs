@@ -59,11 +59,11 @@ pub const SORT: Command = Command::new(
         ],
         args: &[
             Arg::key("key"),
-            Arg::new("pattern", ArgKind::Pattern).token("BY").optional(),
+            Arg::new("pattern", ArgKind::KeyPattern(1)).token("BY").optional(),
             Arg::block("offset_count", &[Arg::int("offset"), Arg::int("count")])
                 .token("LIMIT")
                 .optional(),
-            Arg::new("pattern", ArgKind::Pattern).token("GET").optional().multiple_token(),
+            Arg::new("pattern", ArgKind::KeyPattern(1)).token("GET").optional().multiple_token(),
             Arg::one_of("order", &[Arg::word("asc", "ASC"), Arg::word("desc", "DESC")]).optional(),
             Arg::word("sorting", "ALPHA").optional(),
             Arg::new("destination", ArgKind::Key(2)).token("STORE").optional(),
@@ -111,11 +111,11 @@ pub const SORT_RO: Command = Command::new(
         ],
         args: &[
             Arg::key("key"),
-            Arg::new("pattern", ArgKind::Pattern).token("BY").optional(),
+            Arg::new("pattern", ArgKind::KeyPattern(1)).token("BY").optional(),
             Arg::block("offset_count", &[Arg::int("offset"), Arg::int("count")])
                 .token("LIMIT")
                 .optional(),
-            Arg::new("pattern", ArgKind::Pattern).token("GET").optional().multiple_token(),
+            Arg::new("pattern", ArgKind::KeyPattern(1)).token("GET").optional().multiple_token(),
             Arg::one_of("order", &[Arg::word("asc", "ASC"), Arg::word("desc", "DESC")]).optional(),
             Arg::word("sorting", "ALPHA").optional(),
         ],

@@ -106,7 +106,11 @@ fn describe(out: &mut Encoder, command: &Registered) {
     spec.tips.iter().for_each(|tip| out.bulk(tip.as_bytes()));
     out.set(spec.keys.len());
     spec.keys.iter().for_each(|key| describe_key(out, key));
-    out.array(command.subcommands.len());
+    // A set when there are none, an array otherwise: so it is in RESP3.
+    match command.subcommands.len() {
+        0 => out.set(0),
+        count => out.array(count),
+    }
     let subcommands = command.subcommands.iter().filter_map(|&sub| Table::get().by_index(sub));
     subcommands.for_each(|subcommand| describe(out, subcommand));
 }

@@ -94,7 +94,7 @@ fn arguments(out: &mut Encoder, args: &[Arg]) {
 
 fn argument(out: &mut Encoder, arg: &Arg) {
     let key_spec = match arg.kind {
-        ArgKind::Key(index) => Some(i64::from(index)),
+        ArgKind::Key(index) | ArgKind::KeyPattern(index) => Some(i64::from(index)),
         _ => None,
     };
     let texts = [("token", arg.token), ("since", arg.since)];
