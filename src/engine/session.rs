@@ -130,7 +130,9 @@ impl Session {
             }
             None => {
                 tracing::warn!(client, %error, "client closed");
-                stats.client_query_buffer_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+                if error == ProtocolError::QueryBufferLimit {
+                    stats.client_query_buffer_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+                }
             }
         }
         self.client.set(ClientFlags::CLOSE_AFTER_REPLY, true);
