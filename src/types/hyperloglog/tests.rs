@@ -87,6 +87,16 @@ fn merges_are_those_of_redis() {
     assert_eq!(summary(&x), (12304, 0xa687_0f8d_3930_4e89, 1796, 0xb910_94a6_01b2_7460));
 }
 
+/// The rest of a run that was split is joined with what follows it, as Redis 7.0.15 does.
+#[test]
+fn joining_reaches_past_the_split() {
+    let mut hll = new();
+    hll.truncate(HEADER);
+    hll.extend_from_slice(&[0x88, 0x83, 0x81, 0x7f, 0xf8]);
+    assert_eq!(add(&mut hll, b"j17171", SPARSE_MAX), Ok(true));
+    assert_eq!(hll[HEADER..], [0x88, 0x80, 0x8c, 0x83, 0x7f, 0xf8]);
+}
+
 #[test]
 fn strings_that_are_not_one_are_told_from_damaged_ones() {
     let mut damaged = new();
