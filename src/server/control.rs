@@ -165,6 +165,10 @@ impl ControlLoop {
         if options.abort {
             return Err(CmdError::text("ERR No shutdown in progress."));
         }
+        // Nothing can be saved, and ending without it is what the client asked to prevent.
+        if options.save == Some(true) && !options.force {
+            return Err(CmdError::text("ERR Errors trying to SHUTDOWN. Check logs."));
+        }
         tracing::info!("user requested shutdown");
         Ok(())
     }
