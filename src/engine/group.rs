@@ -42,6 +42,7 @@ pub(super) struct Step<'a> {
 }
 
 /// What a group consists of.
+#[derive(Default)]
 struct Group<'a> {
     steps: SmallVec<[Step<'a>; STEPS_MAX]>,
     keys: SmallVec<[Key<'a>; KEYS_MAX]>,
@@ -52,13 +53,78 @@ struct Group<'a> {
     hostile: bool,
 }
 
+impl<'a> Group<'a> {
+    /// Takes requests until one must run alone, a bound is reached or there are no more.
+    fn plan(
+        &mut self,
+        server: &Server,
+        settings: &Settings,
+        client: &Client,
+        batch: &'a Batch,
+        (input, next): (&'a [u8], usize),
+        conditions: Condition,
+    ) {
+        let steps_max = if wants_exact_times(settings) || client.flags.intersects(ONE_BY_ONE) {
+            1
+        } else {
+            STEPS_MAX
+        };
+        let keyspace = &server.keyspace;
+        let mut latest: Option<&'static Registered> = None;
+        for index in next..batch.len() {
+            if self.steps.len() == steps_max || self.keys.len() >= KEYS_MAX {
+                break;
+            }
+            let request = batch.request(input, index);
+            let found = admission::look_up(request, latest);
+            if found.is_err() && admission::is_http(request) {
+                self.hostile = true;
+                break;
+            }
+            let alone = found.as_ref().is_ok_and(|command| command.spec.plan != Plan::Batch);
+            if alone && !self.steps.is_empty() {
+                break;
+            }
+            if let Ok(command) = found
+                && admission::is_paused(command, conditions)
+            {
+                self.paused = self.steps.is_empty();
+                break;
+            }
+            latest = found.as_ref().ok().copied().or(latest);
+            let first_key = self.keys.len();
+            let checked = found.and_then(|command| {
+                admission::before_keys(command, request, client)?;
+                admission::add_keys(command, request, keyspace, &mut self.keys)?;
+                Ok(command)
+            });
+            let (command, refusal) = match checked {
+                Ok(command) => (Some(command), None),
+                Err(refusal) => {
+                    self.keys.truncate(first_key);
+                    (admission::look_up(request, latest).ok(), Some(Box::new(refusal)))
+                }
+            };
+            self.exclusive |= refusal.is_none()
+                && command.is_some_and(|command| command.spec.plan == Plan::Exclusive);
+            let end_key = self.keys.len();
+            self.steps.push(Step { request, command, first_key, end_key, refusal });
+            if alone {
+                break;
+            }
+        }
+    }
+}
+
 /// Runs the next group of the session's parsed requests; returns how many it took.
 pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
     let Session { client, parser, batch, next, out, tickets, wait, .. } = session;
     let Worker { index, server, clock, rng, settings, view } = worker;
     let (server, settings) = (&**server, &**settings.load());
     let conditions = server.conditions.load();
-    let group = plan(server, settings, client, parser.input(), batch, *next, conditions);
+    // Filled in place: moving them would copy some kilobytes for every group.
+    let mut group = Group::default();
+    group.plan(server, settings, client, batch, (parser.input(), *next), conditions);
     if group.paused {
         *wait = Some(Wait::Pause);
         client.set(ClientFlags::BLOCKED, true);
@@ -72,8 +138,8 @@ pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
     if group.steps.is_empty() {
         return 0;
     }
-    let Group { steps, mut keys, exclusive, .. } = group;
-    let taken = steps.len();
+    let Group { steps, keys, exclusive, .. } = &mut group;
+    let (taken, exclusive) = (steps.len(), *exclusive);
     let keyspace = &server.keyspace;
     let pass = keyspace.gate().enter(*index, exclusive);
     // Only now: see `redirect` for why the view must not be older than the pass.
@@ -83,9 +149,9 @@ pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
     let unix_micros = clock.unix_micros(started);
     let now = Millis(unix_micros / 1000);
     let db = if exclusive {
-        Held::whole(keyspace, client.db, &mut keys, now)
+        Held::whole(keyspace, client.db, keys, now)
     } else {
-        Held::lock(keyspace, client.db, &mut keys, now)
+        Held::lock(keyspace, client.db, keys, now)
     };
     let mut cx = Ctx {
         now,
@@ -101,7 +167,7 @@ pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
         effects: Effects::default(),
         tickets,
     };
-    for step in &steps {
+    for step in steps.iter() {
         execute(&mut cx, step, &keys[step.first_key..step.end_key], conditions);
     }
     let Ctx { mut db, effects, client, .. } = cx;
@@ -118,82 +184,13 @@ pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
     stats.dirty.add(effects.changes + counters.expired);
     stats.commands.add(taken as u64);
     let account = Account { server, settings, now, client };
-    account.group(stats, &steps, elapsed);
+    account.group(stats, steps, elapsed);
     *next += taken;
     if let Some(ticket) = effects.awaiting {
         client.set(ClientFlags::BLOCKED, true);
         *wait = Some(Wait::Answer(ticket));
     }
     taken
-}
-
-/// Takes requests until one must run alone, a bound is reached or there are no more.
-fn plan<'a>(
-    server: &Server,
-    settings: &Settings,
-    client: &Client,
-    input: &'a [u8],
-    batch: &'a Batch,
-    next: usize,
-    conditions: Condition,
-) -> Group<'a> {
-    let mut group = Group {
-        steps: SmallVec::new(),
-        keys: SmallVec::new(),
-        exclusive: false,
-        paused: false,
-        hostile: false,
-    };
-    let steps_max = if wants_exact_times(settings) || client.flags.intersects(ONE_BY_ONE) {
-        1
-    } else {
-        STEPS_MAX
-    };
-    let keyspace = &server.keyspace;
-    let mut latest: Option<&'static Registered> = None;
-    for index in next..batch.len() {
-        if group.steps.len() == steps_max || group.keys.len() >= KEYS_MAX {
-            break;
-        }
-        let request = batch.request(input, index);
-        let found = admission::look_up(request, latest);
-        if found.is_err() && admission::is_http(request) {
-            group.hostile = true;
-            break;
-        }
-        let alone = found.as_ref().is_ok_and(|command| command.spec.plan != Plan::Batch);
-        if alone && !group.steps.is_empty() {
-            break;
-        }
-        if let Ok(command) = found
-            && admission::is_paused(command, conditions)
-        {
-            group.paused = group.steps.is_empty();
-            break;
-        }
-        latest = found.as_ref().ok().copied().or(latest);
-        let first_key = group.keys.len();
-        let checked = found.and_then(|command| {
-            admission::before_keys(command, request, client)?;
-            admission::add_keys(command, request, keyspace, &mut group.keys)?;
-            Ok(command)
-        });
-        let (command, refusal) = match checked {
-            Ok(command) => (Some(command), None),
-            Err(refusal) => {
-                group.keys.truncate(first_key);
-                (admission::look_up(request, latest).ok(), Some(Box::new(refusal)))
-            }
-        };
-        group.exclusive |= refusal.is_none()
-            && command.is_some_and(|command| command.spec.plan == Plan::Exclusive);
-        let end_key = group.keys.len();
-        group.steps.push(Step { request, command, first_key, end_key, refusal });
-        if alone {
-            break;
-        }
-    }
-    group
 }
 
 /// Flags under which the requests of a connection cannot share a group: each changes how the next runs.
