@@ -13,8 +13,8 @@ pub type Block<'a> = &'a Arc<Vec<u8>>;
 
 /// A cursor over the arguments after the command's name (and subcommand's).
 ///
-/// Arity was checked before; reading past the end is a syntax error, which is what a missing option value
-/// is to Redis.
+/// Arity was checked before; reading past the end is a syntax error, which is what a missing option
+/// value is to Redis.
 #[derive(Clone, Copy)]
 pub struct Args<'a> {
     request: RawRequest<'a>,

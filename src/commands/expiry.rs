@@ -1,5 +1,5 @@
-//! When a key expires, as clients say it: the options of SET and GETEX, the arguments of SETEX and of
-//! the EXPIRE family, all with one arithmetic.
+//! When a key expires, as clients say it: the options of SET and GETEX, the arguments of SETEX and
+//! of the EXPIRE family, all with one arithmetic.
 //!
 //! Whatever a client says becomes a point in Unix time here, at once, so that replicas and the
 //! append-only file agree with the primary however late they hear of it.
@@ -36,7 +36,8 @@ impl When {
         }
     }
 
-    /// The point in time that the number `text` names; it may lie in the past, but not `text` below 1.
+    /// The point in time that the number `text` names; it may lie in the past, but not `text` below
+    /// 1.
     ///
     /// # Errors
     /// `text` is no integer, not positive, or too large.
@@ -49,8 +50,8 @@ impl When {
         self.resolve(amount, now).ok_or(CmdError::InvalidExpire { command })
     }
 
-    /// The point in time that the number `text` names, negative ones allowed: those are long past, and
-    /// all the same.
+    /// The point in time that the number `text` names, negative ones allowed: those are long past,
+    /// and all the same.
     ///
     /// # Errors
     /// `text` is no integer or too large.

@@ -1,7 +1,9 @@
-//! L6: the commands: one folder per family, each command a [`Command`] const right above its handler.
+//! L6: the commands: one folder per family, each command a [`Command`] const right above its
+//! handler.
 //!
-//! A handler sees one [`Ctx`] and its [`Args`]; it knows nothing of sockets, batches or locks. It reports
-//! what it changed through [`Ctx::changed`], from which everything that follows a change derives.
+//! A handler sees one [`Ctx`] and its [`Args`]; it knows nothing of sockets, batches or locks. It
+//! reports what it changed through [`Ctx::changed`], from which everything that follows a change
+//! derives.
 
 mod args;
 pub mod bitmap;

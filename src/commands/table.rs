@@ -20,8 +20,8 @@ const FAMILIES: &[&[&Command]] = &[
 #[derive(Debug)]
 pub struct Registered {
     pub spec: &'static CommandSpec,
-    /// The name clients use, in lower case: its own unless `rename-command` changed it; empty when that
-    /// took it away.
+    /// The name clients use, in lower case: its own unless `rename-command` changed it; empty when
+    /// that took it away.
     pub called: Vec<u8>,
     pub run: Handler,
     pub find_keys: Option<KeyFinder>,
@@ -30,7 +30,8 @@ pub struct Registered {
     pub flags: Flags,
     pub categories: Categories,
     pub is_subcommand: bool,
-    /// First key, last key (negative: from the end) and step, when that is all there is to its keys.
+    /// First key, last key (negative: from the end) and step, when that is all there is to its
+    /// keys.
     pub key_range: Option<(u16, i16, u16)>,
     /// Whether it can have keys at all.
     pub has_keys: bool,
@@ -67,8 +68,9 @@ impl Table {
         TABLE.get_or_init(|| Table::build(FAMILIES))
     }
 
-    /// Makes the table with commands found under other names: pairs of the old name and the new one, or
-    /// of a name and nothing, which takes the command away. Before the first [`Table::get`].
+    /// Makes the table with commands found under other names: pairs of the old name and the new
+    /// one, or of a name and nothing, which takes the command away. Before the first
+    /// [`Table::get`].
     ///
     /// # Errors
     /// If there is no such command, or the new name is another's.

@@ -1,7 +1,7 @@
 //! The gates a request passes before it runs, in the order in which their refusals win.
 //!
-//! The first half needs nothing but the request and the connection; the second is asked under the locks of
-//! the request's slots, because who owns a slot may only be decided there.
+//! The first half needs nothing but the request and the connection; the second is asked under the
+//! locks of the request's slots, because who owns a slot may only be decided there.
 
 use smallvec::SmallVec;
 
@@ -39,8 +39,8 @@ pub(super) fn look_up(
 /// What the first lines of an HTTP request begin with.
 const HTTP_WORDS: [&[u8]; 2] = [b"post", b"host:"];
 
-/// Whether a request is really a browser's, which a page has talked into sending it here. Nothing after
-/// it may run.
+/// Whether a request is really a browser's, which a page has talked into sending it here. Nothing
+/// after it may run.
 #[cold]
 pub(super) fn is_http(request: RawRequest<'_>) -> bool {
     HTTP_WORDS.iter().any(|word| request.arg(0).eq_ignore_ascii_case(word))

@@ -1,9 +1,9 @@
 //! A group: consecutive requests of one connection that run under one set of locks.
 //!
-//! Planning looks up commands and keys and stops before anything that must run alone; running takes the
-//! locks of all slots in ascending order, prefetches, executes in the client's order and lets go. So the
-//! order is the client's, whatever is grouped, and a group costs one gate, one lock per slot and two clock
-//! readings however many requests it has.
+//! Planning looks up commands and keys and stops before anything that must run alone; running takes
+//! the locks of all slots in ascending order, prefetches, executes in the client's order and lets
+//! go. So the order is the client's, whatever is grouped, and a group costs one gate, one lock per
+//! slot and two clock readings however many requests it has.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -193,7 +193,8 @@ pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
     taken
 }
 
-/// Flags under which the requests of a connection cannot share a group: each changes how the next runs.
+/// Flags under which the requests of a connection cannot share a group: each changes how the next
+/// runs.
 const ONE_BY_ONE: ClientFlags = ClientFlags::ASKING
     .union(ClientFlags::REPLY_SKIP)
     .union(ClientFlags::REPLY_SKIP_NEXT)

@@ -1,5 +1,5 @@
-//! L7: runs requests: sessions, batches, what waits and what is woken. No sockets: a session is fed bytes
-//! and hands bytes back, so that the whole engine runs in-process under test.
+//! L7: runs requests: sessions, batches, what waits and what is woken. No sockets: a session is fed
+//! bytes and hands bytes back, so that the whole engine runs in-process under test.
 
 mod admission;
 mod clock;

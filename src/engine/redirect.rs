@@ -1,8 +1,8 @@
 //! Cluster routing of one request, asked inside the gate.
 //!
-//! The view is loaded after the worker has entered its gate. Whoever takes a slot away publishes the view
-//! without it and then passes every gate once: after that no batch runs that still believed in the slot,
-//! so a hand-over is exact without an ownership mark in each slot.
+//! The view is loaded after the worker has entered its gate. Whoever takes a slot away publishes
+//! the view without it and then passes every gate once: after that no batch runs that still
+//! believed in the slot, so a hand-over is exact without an ownership mark in each slot.
 
 use crate::cluster::redirect::decide;
 use crate::cluster::{ClientFacts, CommandFacts, KeyFacts};

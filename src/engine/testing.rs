@@ -1,4 +1,5 @@
-//! The engine in-process: one worker, one session, no sockets. For tests of commands and of the engine.
+//! The engine in-process: one worker, one session, no sockets. For tests of commands and of the
+//! engine.
 
 use std::sync::Arc;
 
@@ -73,8 +74,8 @@ impl Local {
         reply
     }
 
-    /// Runs a script of lines `command => reply` and compares; words are split at blanks, `''` is the
-    /// empty one, and replies are written as [`show`] does.
+    /// Runs a script of lines `command => reply` and compares; words are split at blanks, `''` is
+    /// the empty one, and replies are written as [`show`] does.
     ///
     /// # Panics
     /// If a reply differs.
@@ -143,8 +144,8 @@ impl Local {
     }
 }
 
-/// A reply in one line: `+status`, `-error`, `:1`, `"text"`, `nil`, `[…]` for arrays, sets and pushes,
-/// `{…}` for maps.
+/// A reply in one line: `+status`, `-error`, `:1`, `"text"`, `nil`, `[…]` for arrays, sets and
+/// pushes, `{…}` for maps.
 #[must_use]
 pub fn show(value: &Value) -> String {
     let text = |bytes: &[u8]| bytes.escape_ascii().to_string();

@@ -78,8 +78,8 @@ impl ConfigFile {
     }
 }
 
-/// Replaces a file's content in one step: a new file beside it, renamed. With `sync` the step survives a
-/// power failure once this returns.
+/// Replaces a file's content in one step: a new file beside it, renamed. With `sync` the step
+/// survives a power failure once this returns.
 ///
 /// # Errors
 /// If any step fails; the old file then stands.

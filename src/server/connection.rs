@@ -135,7 +135,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Poll::Ready(Ok(count))
     }
 
-    /// `client-output-buffer-limit`: at once above the hard limit, after a while above the soft one.
+    /// `client-output-buffer-limit`: at once above the hard limit, after a while above the soft
+    /// one.
     fn is_over_output_limit(&mut self) -> bool {
         let pending = self.queue.pending() as u64;
         if pending == 0 {

@@ -1,5 +1,6 @@
-//! The control plane's loop: the one place that changes settings, drives the cluster machine and ends the
-//! process. It has a thread of its own and touches no keys, so a busy data plane cannot hold it up.
+//! The control plane's loop: the one place that changes settings, drives the cluster machine and
+//! ends the process. It has a thread of its own and touches no keys, so a busy data plane cannot
+//! hold it up.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,8 @@
-//! The housekeeping thread: removes what has expired and frees what was unlinked, away from the workers.
+//! The housekeeping thread: removes what has expired and frees what was unlinked, away from the
+//! workers.
 //!
-//! It takes slot locks like a worker, one slot at a time and each for a bounded number of buckets, so that
-//! a worker never waits long for it.
+//! It takes slot locks like a worker, one slot at a time and each for a bounded number of buckets,
+//! so that a worker never waits long for it.
 
 use std::io;
 use std::sync::Arc;

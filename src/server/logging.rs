@@ -52,7 +52,8 @@ impl MakeWriter<'_> for Sink {
 
 static INSTALLED: OnceLock<Logging> = OnceLock::new();
 
-/// Starts logging as the settings say. Called again in one process (tests do), it only changes the level.
+/// Starts logging as the settings say. Called again in one process (tests do), it only changes the
+/// level.
 ///
 /// # Errors
 /// If the log file cannot be opened.

@@ -1,4 +1,5 @@
-//! L8: the only async code: sockets, threads, clocks, signals and files around the engine and the machines.
+//! L8: the only async code: sockets, threads, clocks, signals and files around the engine and the
+//! machines.
 
 mod accept;
 mod boot;

@@ -6,7 +6,8 @@ use tikv_jemalloc_ctl::{epoch, stats, stats_print};
 
 use crate::state::memory::Resources;
 
-/// The page size and the clock ticks per second that `/proc` counts in: fixed on the platforms we run on.
+/// The page size and the clock ticks per second that `/proc` counts in: fixed on the platforms we
+/// run on.
 const PAGE_BYTES: u64 = 4096;
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -59,8 +60,8 @@ pub(super) fn report() -> Vec<u8> {
 #[expect(unsafe_code, reason = "the allocator's control call has no safe form")]
 pub(super) fn purge() {
     let name = c"arena.4096.purge"; // 4096 stands for all arenas.
-    // SAFETY: the name is a NUL-terminated string; this control takes no input and gives no output, as
-    // the null pointers say.
+    // SAFETY: the name is a NUL-terminated string; this control takes no input and gives no output,
+    // as the null pointers say.
     let failed = unsafe {
         tikv_jemalloc_sys::mallctl(
             name.as_ptr(),

@@ -8,10 +8,11 @@ use crate::keyspace::sweep::Sweeper;
 use crate::state::Server;
 use crate::state::conditions::Condition;
 
-/// The share of one core that sweeping may take at effort 1; each further effort adds as much again.
+/// The share of one core that sweeping may take at effort 1; each further effort adds as much
+/// again.
 const SHARE_PERCENT: u32 = 5;
-/// Buckets and slots visited between two looks at the clock, about 10 microseconds of work: as long as
-/// the gate and one slot's lock are held.
+/// Buckets and slots visited between two looks at the clock, about 10 microseconds of work: as long
+/// as the gate and one slot's lock are held.
 const VISITS: usize = 256;
 
 /// The sweep and its clock.
@@ -27,7 +28,8 @@ impl Sweep {
         Sweep { lane, clock: Clock::new(), sweeper: Sweeper::default() }
     }
 
-    /// Goes on where the last turn stopped, until every slot was seen or the share of `every` is used up.
+    /// Goes on where the last turn stopped, until every slot was seen or the share of `every` is
+    /// used up.
     pub(super) fn turn(&mut self, server: &Server, every: Duration) {
         if server.conditions.load().contains(Condition::NO_ACTIVE_EXPIRE) {
             return;

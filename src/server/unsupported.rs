@@ -1,5 +1,5 @@
-//! Settings that ask for what this version cannot do. They are refused: a node that ignored them would
-//! lose data, or let in clients, that its operator believes safe.
+//! Settings that ask for what this version cannot do. They are refused: a node that ignored them
+//! would lose data, or let in clients, that its operator believes safe.
 
 use crate::config::Settings;
 

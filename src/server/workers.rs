@@ -1,4 +1,5 @@
-//! The data plane's threads: each has its own runtime, and a connection stays with the one it was given to.
+//! The data plane's threads: each has its own runtime, and a connection stays with the one it was
+//! given to.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,4 +1,5 @@
-//! One connection: the part only its own thread touches, and the part that others may read or write to.
+//! One connection: the part only its own thread touches, and the part that others may read or write
+//! to.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Process-wide conditions that decide whether commands are admitted, as one word that a batch reads once.
+//! Process-wide conditions that decide whether commands are admitted, as one word that a batch
+//! reads once.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,7 +1,7 @@
 //! What commands ask of the control plane: everything that is not keys.
 //!
-//! A handler never performs these itself: it posts an [`Ask`] and the connection waits for the answer,
-//! while its worker serves others.
+//! A handler never performs these itself: it posts an [`Ask`] and the connection waits for the
+//! answer, while its worker serves others.
 
 use std::sync::Arc;
 
@@ -43,8 +43,8 @@ pub enum Request {
     },
 }
 
-/// What the data plane saw of the keys while it posted a CLUSTER subcommand: the control plane looks at
-/// no keys itself.
+/// What the data plane saw of the keys while it posted a CLUSTER subcommand: the control plane
+/// looks at no keys itself.
 #[derive(Clone, Copy, Debug)]
 pub struct LocalFacts {
     /// Keys in the one slot that the subcommand names.
@@ -99,8 +99,8 @@ impl Waiting {
     }
 }
 
-/// The way to the control plane. The queue is bounded by the number of connections: each waits for the
-/// answer of its one request before it can post another.
+/// The way to the control plane. The queue is bounded by the number of connections: each waits for
+/// the answer of its one request before it can post another.
 #[derive(Clone, Debug)]
 pub struct Control(UnboundedSender<Ask>);
 
@@ -110,7 +110,8 @@ impl Control {
         Control(sender)
     }
 
-    /// Posts a request. When the control plane is gone the process is ending and nobody waits any more.
+    /// Posts a request. When the control plane is gone the process is ending and nobody waits any
+    /// more.
     pub fn post(&self, ask: Ask) {
         if let Err(refused) = self.0.send(ask) {
             tracing::debug!(request = ?refused.0.request, "control plane is gone");

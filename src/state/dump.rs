@@ -8,8 +8,8 @@ use parking_lot::{Condvar, Mutex};
 use crate::base::Slot;
 use crate::keyspace::Garbage;
 
-/// The janitor's inbox. Garbage is memory that nobody can reach any more, so it is bounded by what the
-/// keyspace held.
+/// The janitor's inbox. Garbage is memory that nobody can reach any more, so it is bounded by what
+/// the keyspace held.
 #[derive(Default)]
 pub struct Dump {
     waiting: Mutex<Chores>,

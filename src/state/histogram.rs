@@ -1,4 +1,5 @@
-//! Latency distribution of one command on one worker: cheap to record, mergeable, a few percent exact.
+//! Latency distribution of one command on one worker: cheap to record, mergeable, a few percent
+//! exact.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -55,7 +56,8 @@ pub fn bucket_limit(bucket: usize) -> u64 {
     ((((1 << SUB_BITS) + sub + 1) << (power - SUB_BITS)) - 1).max(1)
 }
 
-/// The duration in nanoseconds that `percent` of the recorded ones do not exceed; zero when none were.
+/// The duration in nanoseconds that `percent` of the recorded ones do not exceed; zero when none
+/// were.
 #[must_use]
 pub fn percentile(counts: &[u64; BUCKETS], percent: f64) -> u64 {
     let total: u64 = counts.iter().sum();

@@ -1,8 +1,8 @@
-//! L5: what the whole process shares: the keyspace, the settings in force, who is connected, what was
-//! counted. Plain shared data; it decides nothing and performs nothing.
+//! L5: what the whole process shares: the keyspace, the settings in force, who is connected, what
+//! was counted. Plain shared data; it decides nothing and performs nothing.
 //!
-//! Hot counters are per worker, written by their owner alone and only read by others, so that counting a
-//! command never bounces a cache line between cores.
+//! Hot counters are per worker, written by their owner alone and only read by others, so that
+//! counting a command never bounces a cache line between cores.
 
 pub mod client;
 pub mod conditions;

@@ -110,8 +110,8 @@ impl Step {
         self.width.wrap((window >> shift) as i128)
     }
 
-    /// Performs the action: its reply, or `None` when the value did not fit, and whether the field has
-    /// another value now.
+    /// Performs the action: its reply, or `None` when the value did not fit, and whether the field
+    /// has another value now.
     ///
     /// # Panics
     /// If it writes and `bytes` do not hold the field.

@@ -199,7 +199,8 @@ fn hello(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     Ok(Reply::Written)
 }
 
-/// What HELLO tells of this server. It calls itself `redis`: clients choose their code paths by that.
+/// What HELLO tells of this server. It calls itself `redis`: clients choose their code paths by
+/// that.
 fn greet(cx: &mut Ctx<'_>) {
     let mode = if cx.view.is_some() { "cluster" } else { "standalone" };
     let out = &mut *cx.out;

@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
-/// The units of a value of `len` that `start..=end` covers, both counted from the end when negative.
+/// The units of a value of `len` that `start..=end` covers, both counted from the end when
+/// negative.
 #[must_use]
 pub fn resolve(start: i64, end: i64, len: usize) -> Option<Range<usize>> {
     if runs_backwards(start, end) { None } else { clamp(start, end, len) }
 }
 
-/// Whether two ends that both count from the end are the wrong way round. Behind the beginning of the
-/// value they would otherwise both be taken for its first unit.
+/// Whether two ends that both count from the end are the wrong way round. Behind the beginning of
+/// the value they would otherwise both be taken for its first unit.
 #[must_use]
 pub fn runs_backwards(start: i64, end: i64) -> bool {
     start < 0 && end < 0 && start > end

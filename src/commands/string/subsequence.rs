@@ -1,12 +1,12 @@
 //! The longest common subsequence of two strings, 64 cells of its table at a time.
 //!
-//! Row i of the table says how long the longest common subsequence of the first i bytes of `a` and the
-//! first j bytes of `b` is, for every j. Neighbours in a row differ by 0 or 1, so a row is kept as one
-//! bit per j: clear where the length grows. A row follows from the one above by a few operations on
-//! whole words, in which the carry of an addition does the work of the recurrence.
+//! Row i of the table says how long the longest common subsequence of the first i bytes of `a` and
+//! the first j bytes of `b` is, for every j. Neighbours in a row differ by 0 or 1, so a row is kept
+//! as one bit per j: clear where the length grows. A row follows from the one above by a few
+//! operations on whole words, in which the carry of an addition does the work of the recurrence.
 //!
-//! That is a 32nd of the memory of a table of 32-bit lengths, and enough to walk back: where two bytes
-//! differ, dropping the one of `a` is the better choice exactly where row i grows.
+//! That is a 32nd of the memory of a table of 32-bit lengths, and enough to walk back: where two
+//! bytes differ, dropping the one of `a` is the better choice exactly where row i grows.
 
 /// No mask: the byte does not occur in `a`.
 const ABSENT: u16 = u16::MAX;
@@ -89,7 +89,8 @@ pub struct Match {
     pub len: usize,
 }
 
-/// The longest common subsequence as runs of bytes, the last one first. O(|a| |b| / 64) time and bits.
+/// The longest common subsequence as runs of bytes, the last one first. O(|a| |b| / 64) time and
+/// bits.
 #[must_use]
 pub fn matches(a: &[u8], b: &[u8]) -> Vec<Match> {
     if b.is_empty() {
@@ -130,7 +131,8 @@ mod tests {
 
     use super::*;
 
-    /// The textbook table, and the walk back that prefers to drop a byte of `b` when it is all the same.
+    /// The textbook table, and the walk back that prefers to drop a byte of `b` when it is all the
+    /// same.
     fn by_table(a: &[u8], b: &[u8]) -> (usize, Vec<u8>) {
         let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
         for (i, x) in a.iter().enumerate() {
