@@ -130,9 +130,7 @@ impl Session {
             }
             None => {
                 tracing::warn!(client, %error, "client closed");
-                if error == ProtocolError::QueryBufferLimit {
-                    stats.client_query_buffer_limit_disconnections.fetch_add(1, Ordering::Relaxed);
-                }
+                stats.client_query_buffer_limit_disconnections.fetch_add(1, Ordering::Relaxed);
             }
         }
         self.client.set(ClientFlags::CLOSE_AFTER_REPLY, true);

@@ -24,9 +24,6 @@ pub enum ProtocolError {
     InvalidBulkLength,
     #[error("unauthenticated bulk length")]
     UnauthenticatedBulkLength,
-    /// An HTTP request: closed without a reply.
-    #[error("an HTTP request")]
-    Http,
     /// `client-query-buffer-limit` is reached: closed without a reply.
     #[error("the query buffer limit is reached")]
     QueryBufferLimit,
@@ -38,7 +35,7 @@ impl ProtocolError {
     pub fn reply(&self) -> Option<Vec<u8>> {
         let mut line = b"-ERR Protocol error: ".to_vec();
         match *self {
-            ProtocolError::QueryBufferLimit | ProtocolError::Http => return None,
+            ProtocolError::QueryBufferLimit => return None,
             // Any byte can stand here, and a character above 127 would be printed as two.
             ProtocolError::ExpectedBulk(byte) => {
                 line.extend_from_slice(b"expected '$', got '");

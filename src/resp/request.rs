@@ -355,13 +355,9 @@ impl Parser {
         let words = inline::split(line).ok_or(ProtocolError::UnbalancedQuotes)?;
         self.at += len + 1;
         self.searched = 0;
-        let Some(first) = words.first() else {
+        if words.is_empty() {
             self.skip();
             return Ok(Step::Advanced);
-        };
-        // A web page made a browser talk to us; nothing it sends may run.
-        if first.eq_ignore_ascii_case(b"POST") || first.eq_ignore_ascii_case(b"Host:") {
-            return Err(ProtocolError::Http);
         }
         // Unquoted words are never longer than the line, so they fit where it stood.
         let mut start = self.begin;
