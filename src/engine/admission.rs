@@ -169,7 +169,8 @@ fn debug_is_enabled(cx: &Ctx<'_>, command: &'static Registered, _: Condition) ->
     let name = command.spec.container().to_uppercase();
     let option = command.spec.container();
     Err(CmdError::owned(format!(
-        "ERR {name} command not allowed. If the enable-{option}-command option is set to \"local\", \
+        "ERR {name} command not allowed. If the enable-{option}-command option is set to \
+         \"local\", \
          you can run it from a local connection, otherwise you need to set this option in the \
          configuration file, and then restart the server."
     )))

@@ -18,7 +18,7 @@ use crate::commands::{Args, Ctx, Effects, Registered};
 use crate::config::Settings;
 use crate::keyspace::{Held, Key};
 use crate::resp::{Batch, RawRequest};
-use crate::spec::{CmdError, Flags, Plan};
+use crate::spec::{CmdError, CmdResult, Flags, Plan};
 use crate::state::conditions::Condition;
 use crate::state::slowlog::trim_args;
 use crate::state::{Client, ClientFlags, Histogram, Server, SlowEntry, WorkerStats};
@@ -69,7 +69,6 @@ impl<'a> Group<'a> {
         } else {
             STEPS_MAX
         };
-        let keyspace = &server.keyspace;
         let mut latest: Option<&'static Registered> = None;
         for index in next..batch.len() {
             if self.steps.len() == steps_max || self.keys.len() >= KEYS_MAX {
@@ -92,27 +91,40 @@ impl<'a> Group<'a> {
                 break;
             }
             latest = found.as_ref().ok().copied().or(latest);
-            let first_key = self.keys.len();
-            let checked = found.and_then(|command| {
-                admission::before_keys(command, request, client)?;
-                admission::add_keys(command, request, keyspace, &mut self.keys)?;
-                Ok(command)
-            });
-            let (command, refusal) = match checked {
-                Ok(command) => (Some(command), None),
-                Err(refusal) => {
-                    self.keys.truncate(first_key);
-                    (admission::look_up(request, latest).ok(), Some(Box::new(refusal)))
-                }
-            };
-            self.exclusive |= refusal.is_none()
-                && command.is_some_and(|command| command.spec.plan == Plan::Exclusive);
-            let end_key = self.keys.len();
-            self.steps.push(Step { request, command, first_key, end_key, refusal });
+            self.add(server, client, request, found);
             if alone {
                 break;
             }
         }
+    }
+
+    /// Takes one request: what it needs to run, or why it will not.
+    #[inline]
+    fn add(
+        &mut self,
+        server: &Server,
+        client: &Client,
+        request: RawRequest<'a>,
+        found: CmdResult<&'static Registered>,
+    ) {
+        let named = found.as_ref().ok().copied();
+        let first_key = self.keys.len();
+        let checked = found.and_then(|command| {
+            admission::before_keys(command, request, client)?;
+            admission::add_keys(command, request, &server.keyspace, &mut self.keys)?;
+            Ok(command)
+        });
+        let (command, refusal) = match checked {
+            Ok(command) => (Some(command), None),
+            Err(refusal) => {
+                self.keys.truncate(first_key);
+                (named, Some(Box::new(refusal)))
+            }
+        };
+        self.exclusive |= refusal.is_none()
+            && command.is_some_and(|command| command.spec.plan == Plan::Exclusive);
+        let end_key = self.keys.len();
+        self.steps.push(Step { request, command, first_key, end_key, refusal });
     }
 }
 

@@ -17,7 +17,8 @@ fn error(text: &str) -> Value {
 fn a_pipeline_is_answered_in_order_whatever_is_grouped() {
     let mut local = Local::default();
     let replies = local.feed(
-        b"SET a 1\r\nINCR a\r\nNOSUCH x\r\nGET\r\nDBSIZE\r\nGET a\r\nECHO end\r\nCONFIG GET port\r\nINCR a\r\n",
+        b"SET a 1\r\nINCR a\r\nNOSUCH x\r\nGET\r\nDBSIZE\r\nGET a\r\nECHO end\r\n\
+          CONFIG GET port\r\nINCR a\r\n",
     );
     assert_eq!(replies[0], Value::ok());
     assert_eq!(replies[1], Value::Int(2));

@@ -208,7 +208,8 @@ fn client_no_evict(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
 pub const CLIENT_NO_TOUCH: Command = Command::new(
     CommandSpec {
         name: "client|no-touch",
-        summary: "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.",
+        summary: "Controls whether commands sent by the client affect the LRU/LFU of \
+            accessed keys.",
         since: "7.2.0",
         complexity: "O(1)",
         group: Group::Connection,
