@@ -16,7 +16,7 @@ use super::worker::Worker;
 use crate::base::Millis;
 use crate::commands::{Args, Ctx, Effects, Registered};
 use crate::config::Settings;
-use crate::keyspace::{Held, Key};
+use crate::keyspace::{Counters, Held, Key};
 use crate::resp::{Batch, RawRequest};
 use crate::spec::{CmdError, CmdResult, Flags, Plan};
 use crate::state::conditions::Condition;
@@ -190,11 +190,7 @@ pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
         server.garbage.throw(garbage);
     }
     let elapsed = clock.read().saturating_duration_since(started);
-    stats.hits.add(counters.hits);
-    stats.misses.add(counters.misses);
-    stats.expired_keys.add(counters.expired);
-    stats.dirty.add(effects.changes + counters.expired);
-    stats.commands.add(taken as u64);
+    count(stats, &counters, effects.changes, taken as u64);
     let account = Account { server, settings, now, client };
     account.group(stats, steps, elapsed);
     *next += taken;
@@ -203,6 +199,15 @@ pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
         *wait = Some(Wait::Answer(ticket));
     }
     taken
+}
+
+#[inline]
+fn count(stats: &WorkerStats, counters: &Counters, changes: u64, commands: u64) {
+    stats.hits.add(counters.hits);
+    stats.misses.add(counters.misses);
+    stats.expired_keys.add(counters.expired);
+    stats.dirty.add(changes + counters.expired);
+    stats.commands.add(commands);
 }
 
 /// Flags under which the requests of a connection cannot share a group: each changes how the next
