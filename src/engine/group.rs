@@ -191,8 +191,7 @@ pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
     }
     let elapsed = clock.read().saturating_duration_since(started);
     count(stats, &counters, effects.changes, taken as u64);
-    let account = Account { server, settings, now, client };
-    account.group(stats, steps, elapsed);
+    Account { server, settings, now, client }.group(stats, steps, elapsed);
     *next += taken;
     if let Some(ticket) = effects.awaiting {
         client.set(ClientFlags::BLOCKED, true);
