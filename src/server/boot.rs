@@ -96,6 +96,7 @@ fn serve(loaded: Loaded) -> Result<(), StartError> {
     let where_to = listen::describe(&listeners);
     write_pid(&settings)?;
     let (control, asks) = unbounded_channel();
+    raise_descriptor_limit(u64::from(settings.maxclients));
     let bus = settings.cluster_enabled.then(|| Bus::open(&settings)).transpose()?;
     let view = bus.as_ref().map(Bus::view);
     let server = Arc::new(build(settings, file.as_ref(), Control::new(control), view));
@@ -196,6 +197,21 @@ fn rename_commands(settings: &Settings) -> Result<(), RenameError> {
         .filter_map(|line| Some((line.first()?.as_slice(), line.get(1)?.as_slice())))
         .collect();
     Table::install(&renames)
+}
+
+/// Descriptors besides the clients': listeners, logs, the bus, the runtimes.
+const OTHER_DESCRIPTORS: u64 = 128;
+
+/// Allows as many open files as `maxclients` needs, if the system lets us.
+fn raise_descriptor_limit(maxclients: u64) {
+    let wanted = maxclients + OTHER_DESCRIPTORS;
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(limit) if limit < wanted => {
+            tracing::warn!(limit, wanted, "fewer open files allowed than maxclients needs");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, wanted, "the limit of open files was not raised"),
+    }
 }
 
 fn enter_dir(settings: &Settings) -> Result<(), StartError> {

@@ -87,7 +87,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
                 Poll::Ready(Ok(read)) => {
                     let worker = self.worker.borrow();
-                    worker.server.stats.worker(worker.index).net_in_bytes.add(read as u64);
+                    let stats = worker.server.stats.worker(worker.index);
+                    stats.reads.add(1);
+                    stats.net_in_bytes.add(read as u64);
                     self.runnable = self.progress != Progress::Waiting;
                 }
             }
@@ -104,7 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Writes as much of the pending output as the socket takes.
     fn flush(&mut self, cx: &mut Context<'_>) -> std::io::Result<()> {
         self.queue.take_from(self.session.out());
-        let mut written = 0;
+        let (mut written, mut writes) = (0, 0);
         while !self.queue.is_empty() {
             match self.write(cx) {
                 Poll::Pending => break,
@@ -112,13 +114,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Poll::Ready(Ok(count)) => {
                     self.queue.advance(count);
                     written += count;
+                    writes += 1;
                 }
                 Poll::Ready(Err(error)) => return Err(error),
             }
         }
         if written > 0 {
             let worker = self.worker.borrow();
-            worker.server.stats.worker(worker.index).net_out_bytes.add(written as u64);
+            let stats = worker.server.stats.worker(worker.index);
+            stats.writes.add(writes);
+            stats.net_out_bytes.add(written as u64);
         }
         Ok(())
     }
