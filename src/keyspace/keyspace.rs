@@ -14,7 +14,7 @@ use super::access::Expiry;
 use super::database::Database;
 use super::gate::Gate;
 use super::history::Recording;
-use super::slot_store::{Ownership, SlotStore};
+use super::slot_store::SlotStore;
 use super::table::Table;
 use crate::base::{KeyHasher, Slot};
 
@@ -163,11 +163,6 @@ impl Keyspace {
         let (one, other) = (&self.order[usize::from(one)], &self.order[usize::from(other)]);
         let index = one.swap(other.load(Ordering::Relaxed), Ordering::Relaxed);
         other.store(index, Ordering::Relaxed);
-    }
-
-    /// Sets who serves a slot, for database 0, the only one there is in cluster mode.
-    pub fn set_ownership(&self, slot: Slot, ownership: Ownership) {
-        self.slot(Place { db: 0, slot }).lock().ownership = ownership;
     }
 
     pub(super) fn count(&self, db: u8, slot: Slot, keys: i64, expires: i64) {

@@ -25,7 +25,7 @@ pub use entry::{Entry, EntryMut, EntryRef};
 pub use gate::{Gate, Pass};
 pub use history::{Clock, Recording};
 pub use keyspace::{Keyspace, Place};
-pub use slot_store::{Ownership, SlotStore};
+pub use slot_store::SlotStore;
 pub use string::{INLINE_MAX, NewStr, StrRef};
 pub use sweep::{Sweeper, Swept};
 pub use table::Table;

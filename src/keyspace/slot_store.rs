@@ -8,20 +8,6 @@ use super::entry::{Entry, EntryMut, EntryRef};
 use super::table::{Spot, Table};
 use crate::base::{KeyHasher, Millis};
 
-/// Who serves the slot, as its requests see it. Changed under the slot's lock, so that no request
-/// falls between the check and the command. Without cluster mode every slot is `Owned`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Ownership {
-    #[default]
-    Owned,
-    Elsewhere,
-    /// Ours, on its way to another node: missing keys are asked for there.
-    Migrating,
-    /// Another node's, on its way to us: served to those who say ASKING.
-    Importing,
-}
-
 /// A walk over a slot in search of expired keys.
 #[derive(Debug)]
 pub(super) struct SlotWalk {
@@ -51,7 +37,6 @@ pub struct SlotStore {
     /// Nor does any that was given an expiry since that sweep began.
     added_expiry: Millis,
     expires: u32,
-    pub ownership: Ownership,
 }
 
 impl Default for SlotStore {
@@ -62,7 +47,6 @@ impl Default for SlotStore {
             known_expiry: Millis::MAX,
             added_expiry: Millis::MAX,
             expires: 0,
-            ownership: Ownership::Owned,
         }
     }
 }
@@ -189,11 +173,9 @@ impl SlotStore {
         Some(self.remove_at(hash, place, hasher))
     }
 
-    /// Takes the whole table, to be freed elsewhere; the ownership stays.
+    /// Takes the whole table, to be freed elsewhere.
     pub fn take(&mut self) -> Table {
-        let ownership = self.ownership;
-        let emptied = std::mem::replace(self, SlotStore { ownership, ..SlotStore::default() });
-        emptied.table
+        std::mem::take(self).table
     }
 
     /// Deletes what has expired in the bucket that the walk has come to; whether the walk is over.

@@ -218,7 +218,7 @@ impl<'k> Held<'k> {
         &mut self.holds[key.lock as usize].store
     }
 
-    /// The slot of a key, for figures and ownership.
+    /// The slot of a key, for figures.
     #[inline]
     #[must_use]
     pub fn slot(&self, key: &Key<'_>) -> &SlotStore {
