@@ -31,10 +31,6 @@ bitflags! {
         const MOVABLE_KEYS = 1 << 20;
         /// Its channel arguments are routed by slot like keys.
         const SHARD_CHANNELS = 1 << 21;
-        /// Runs at once inside MULTI instead of being queued.
-        const UNQUEUED = 1 << 22;
-        /// A RESP2 connection with subscriptions may still send it.
-        const SUBSCRIBED = 1 << 23;
         /// Moves keys to another node: served locally whatever a half-open slot says.
         const MIGRATES = 1 << 24;
         /// Internal: documented as such, not meant for applications.
