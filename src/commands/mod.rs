@@ -20,6 +20,7 @@ pub mod scan;
 pub mod server;
 pub mod string;
 pub mod table;
+pub mod zset;
 
 pub use args::{Args, Once, Token};
 pub use context::{Ctx, Effects, Reply};

@@ -14,6 +14,7 @@ const FAMILIES: &[&[&Command]] = &[
     super::hash::COMMANDS,
     super::string::COMMANDS,
     super::bitmap::COMMANDS,
+    super::zset::COMMANDS,
 ];
 
 /// A command in the table, with what is worth computing once.

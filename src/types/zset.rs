@@ -6,6 +6,8 @@
 //! two indexes point at, and a range is read without a cache miss per member.
 
 mod leaf;
+mod lex;
+mod packed;
 mod range;
 mod tree;
 mod walk;
@@ -19,15 +21,13 @@ use super::packed::listpack::{self, Listpack};
 use super::packed::{Form, Malformed, Pack, admission};
 use super::sample::Selection;
 use super::table::Table;
-use super::{Collection, Kind, Limits, Needle, ValueRef};
+use super::{Collection, Kind, Limits, ValueRef};
 use crate::base::Rng;
-use crate::base::number::format_double;
+pub use lex::LexBound;
+use packed::{SCORE_BYTES, find, insert_packed, pairs, parse_score};
 use tree::Tree;
 use walk::Source;
 pub use walk::Walk;
-
-/// Longest text of a score in a listpack.
-const SCORE_BYTES: usize = 24;
 
 /// A sorted set, one word wide.
 ///
@@ -41,17 +41,6 @@ pub struct Zset(PackOr<Big>);
 struct Big {
     members: Table,
     tree: Tree,
-}
-
-/// One end of a range by member, for sorted sets whose scores are all equal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LexBound<'a> {
-    /// `-`: before every member.
-    Min,
-    /// `+`: after every member.
-    Max,
-    Included(&'a [u8]),
-    Excluded(&'a [u8]),
 }
 
 impl Default for Zset {
@@ -109,16 +98,34 @@ impl Zset {
     /// # Panics
     /// If the score is NaN: callers refuse it first.
     pub fn insert(&mut self, member: &[u8], score: f64, limits: &Limits) -> Option<f64> {
-        assert!(!score.is_nan(), "a score is a number");
+        let mut old = None;
+        self.update(member, limits, |was| {
+            old = was;
+            Some(score)
+        });
+        old
+    }
+
+    /// Sets the member's score to what `next` makes of the one it has (of `None`, if it is no
+    /// member), in one search; `None` leaves everything as it is.
+    ///
+    /// # Panics
+    /// If the score is NaN: callers refuse it first.
+    #[inline]
+    pub fn update(
+        &mut self,
+        member: &[u8],
+        limits: &Limits,
+        next: impl FnOnce(Option<f64>) -> Option<f64>,
+    ) {
         let pack = match self.0.shape_mut() {
-            ShapeMut::Big(big) => return big.insert(member, score),
+            ShapeMut::Big(big) => return big.update(member, next),
             ShapeMut::Pack(pack) => pack,
         };
         let found = find(pack, member);
         let old = found.as_ref().map(|found| found.score);
-        if old == Some(score) {
-            return old;
-        }
+        let Some(score) = next(old).filter(|score| old != Some(*score)) else { return };
+        assert!(!score.is_nan(), "a score is a number");
         let members = Listpack::of(pack).len() / 2 + usize::from(old.is_none());
         let added = member.len() + SCORE_BYTES;
         match admission::admit(pack, members, member.len(), added, limits.zset) {
@@ -128,9 +135,8 @@ impl Zset {
                 }
                 pack.set_form(form);
                 insert_packed(pack, member, score);
-                old
             }
-            None => self.spread(members, added, limits).insert(member, score),
+            None => self.spread(members, added, limits).update(member, |_| Some(score)),
         }
     }
 
@@ -177,21 +183,21 @@ impl Zset {
         start..end.max(start)
     }
 
-    /// The ranks of the members between two bounds. Means nothing unless all scores are equal.
+    /// The ranks of the members between two bounds, looked for from one end. Means little unless
+    /// all scores are equal: then a packed set still answers as Redis does, whose search stops at
+    /// the first member that is out of bounds.
     #[must_use]
-    pub fn ranks_by_lex(&self, min: LexBound<'_>, max: LexBound<'_>) -> Range<usize> {
-        let start = match min {
-            LexBound::Min => 0,
-            LexBound::Max => self.len(),
-            LexBound::Included(min) => self.partition_point(|_, member| member < min),
-            LexBound::Excluded(min) => self.partition_point(|_, member| member <= min),
-        };
-        let end = match max {
-            LexBound::Min => 0,
-            LexBound::Max => self.len(),
-            LexBound::Included(max) => self.partition_point(|_, member| member <= max),
-            LexBound::Excluded(max) => self.partition_point(|_, member| member < max),
-        };
+    pub fn ranks_by_lex(
+        &self,
+        min: LexBound<'_>,
+        max: LexBound<'_>,
+        backwards: bool,
+    ) -> Range<usize> {
+        if let Shape::Pack(pack) = self.0.shape() {
+            return lex::ranks(pack, min, max, backwards);
+        }
+        let start = self.partition_point(|_, member| !min.is_before(member));
+        let end = self.partition_point(|_, member| max.is_after(member));
         start..end.max(start)
     }
 
@@ -304,7 +310,7 @@ impl Zset {
             let mut big = Big { members, tree: Tree::default() };
             let mut buffer = itoa::Buffer::new();
             for (member, score) in pairs(pack) {
-                big.insert(member.text(&mut buffer), score);
+                big.update(member.text(&mut buffer), |_| Some(score));
             }
             self.0 = PackOr::big(Box::new(big));
         }
@@ -382,21 +388,21 @@ impl Zset {
 }
 
 impl Big {
+    #[inline]
     fn score(&self, member: &[u8]) -> Option<f64> {
         self.members.get(member).map(stored)
     }
 
-    fn insert(&mut self, member: &[u8], score: f64) -> Option<f64> {
+    #[inline]
+    fn update(&mut self, member: &[u8], next: impl FnOnce(Option<f64>) -> Option<f64>) {
         let old = self.score(member);
-        if old == Some(score) {
-            return old;
-        }
+        let Some(score) = next(old).filter(|score| old != Some(*score)) else { return };
+        assert!(!score.is_nan(), "a score is a number");
         if let Some(old) = old {
             self.tree.remove((old, member));
         }
         self.members.insert(member, &score.to_le_bytes());
         self.tree.insert((score, member));
-        old
     }
 
     fn remove(&mut self, member: &[u8]) -> Option<f64> {
@@ -414,63 +420,6 @@ fn order(one: &(f64, Vec<u8>), other: &(f64, Vec<u8>)) -> std::cmp::Ordering {
 /// A score as the table has it.
 fn stored(score: &[u8]) -> f64 {
     f64::from_le_bytes(*score.first_chunk().expect("the table holds scores"))
-}
-
-/// A score as a listpack has it.
-fn parse_score(value: ValueRef<'_>) -> Option<f64> {
-    match value {
-        ValueRef::Int(score) => Some(score as f64),
-        ValueRef::Bytes(text) => {
-            let score: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-            Some(score).filter(|score| !score.is_nan())
-        }
-    }
-}
-
-/// Where a member is in a listpack.
-struct Found {
-    at: usize,
-    rank: usize,
-    score: f64,
-}
-
-fn find(pack: &Pack, member: &[u8]) -> Option<Found> {
-    let (list, needle) = (Listpack::of(pack), Needle::new(member));
-    let (mut at, mut rank) = (list.start(), 0);
-    while let Some((here, score)) = list.entry(at) {
-        let (value, next) = list.entry(score).expect("a score follows every member");
-        if needle.is(here) {
-            let score = parse_score(value).expect("a listpack's scores are numbers");
-            return Some(Found { at, rank, score });
-        }
-        (at, rank) = (next, rank + 1);
-    }
-    None
-}
-
-fn insert_packed(pack: &mut Pack, member: &[u8], score: f64) {
-    let mut buffer = itoa::Buffer::new();
-    let mut entries = Listpack::of(pack).iter();
-    let mut at = entries.at();
-    while let Some((other, other_score)) = next_pair(&mut entries) {
-        if leaf::order((other_score, other.text(&mut buffer)), (score, member)).is_gt() {
-            break;
-        }
-        at = entries.at();
-    }
-    let text = format_double(score);
-    listpack::insert(pack, at, &[ValueRef::of(member), ValueRef::of(&text)]);
-}
-
-fn pairs(pack: &Pack) -> impl Iterator<Item = (ValueRef<'_>, f64)> {
-    let mut entries = Listpack::of(pack).iter();
-    std::iter::from_fn(move || next_pair(&mut entries))
-}
-
-fn next_pair<'a>(entries: &mut listpack::Iter<'a>) -> Option<(ValueRef<'a>, f64)> {
-    let member = entries.next()?;
-    let score = entries.next().and_then(parse_score);
-    Some((member, score.expect("a listpack's scores are numbers")))
 }
 
 #[cfg(test)]

@@ -275,7 +275,8 @@ proptest! {
         });
         let all: BTreeSet<&Vec<u8>> = members.iter().collect();
         let found = |min, max| -> Vec<Vec<u8>> {
-            zset.range(zset.ranks_by_lex(min, max)).map(|(member, _)| member.to_vec()).collect()
+            let ranks = zset.ranks_by_lex(min, max, false);
+            zset.range(ranks).map(|(member, _)| member.to_vec()).collect()
         };
         let expected: Vec<_> =
             all.iter().filter(|&&one| low <= *one && *one < high).map(|one| one.to_vec()).collect();

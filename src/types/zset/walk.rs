@@ -1,6 +1,7 @@
 //! Going through a sorted set in order, whatever its form.
 
-use super::{next_pair, parse_score, range};
+use super::packed::{next_pair, parse_score};
+use super::range;
 use crate::types::ValueRef;
 use crate::types::packed::listpack;
 
