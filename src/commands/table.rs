@@ -12,6 +12,8 @@ const FAMILIES: &[&[&Command]] = &[
     super::server::COMMANDS,
     super::generic::COMMANDS,
     super::hash::COMMANDS,
+    super::list::COMMANDS,
+    super::set::COMMANDS,
     super::string::COMMANDS,
     super::bitmap::COMMANDS,
     super::zset::COMMANDS,

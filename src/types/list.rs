@@ -53,11 +53,9 @@ impl Collection for List {
         }
     }
 
+    /// A single listpack is a quicklist of one node to Redis 7.0.
     fn encoding(&self) -> &'static str {
-        match self.0.shape() {
-            Shape::Pack(_) => "listpack",
-            Shape::Big(_) => "quicklist",
-        }
+        "quicklist"
     }
 }
 
@@ -75,12 +73,43 @@ impl List {
         }
     }
 
-    /// Removes and returns the element at that end; None if there is none.
-    pub fn pop(&mut self, end: End, limits: &Limits) -> Option<Vec<u8>> {
-        let index = if end == End::Front { 0 } else { self.len().checked_sub(1)? };
-        let element = self.get(index)?.to_vec();
-        self.remove_range(index..index + 1, limits);
-        Some(element)
+    /// Shows the element at that end, then removes it; what `show` returned, None if there is none.
+    pub fn pop<R>(
+        &mut self,
+        end: End,
+        limits: &Limits,
+        show: impl FnOnce(ValueRef<'_>) -> R,
+    ) -> Option<R> {
+        match self.0.shape_mut() {
+            ShapeMut::Pack(pack) => nodes::pop(pack, end, show),
+            ShapeMut::Big(nodes) => {
+                let shown = nodes.pop(end, show);
+                self.gather(limits);
+                shown
+            }
+        }
+    }
+
+    /// Shows up to `count` elements, those nearest to `end` first, then removes them.
+    pub fn take(
+        &mut self,
+        end: End,
+        count: usize,
+        limits: &Limits,
+        show: impl FnMut(ValueRef<'_>),
+    ) {
+        let len = self.len();
+        let count = count.min(len);
+        match end {
+            End::Front => {
+                self.each(0..count, show);
+                self.remove_range(0..count, limits);
+            }
+            End::Back => {
+                self.range(len - count..len).rev().for_each(show);
+                self.remove_range(len - count..len, limits);
+            }
+        }
     }
 
     /// The element at `index`, counted from the front.
@@ -186,6 +215,27 @@ impl List {
         self.range(0..usize::MAX)
     }
 
+    /// Shows the elements of these indexes from front to back, quicker than [`List::range`].
+    #[inline]
+    pub fn each(&self, range: Range<usize>, mut show: impl FnMut(ValueRef<'_>)) {
+        let mut left = range.end.min(self.len()).saturating_sub(range.start);
+        if left == 0 {
+            return;
+        }
+        let (mut node, mut at) = self.place(range.start);
+        loop {
+            let list = Listpack::of(self.pack(node));
+            while let Some((element, next)) = list.entry(at) {
+                show(element);
+                (at, left) = (next, left - 1);
+                if left == 0 {
+                    return;
+                }
+            }
+            (node, at) = (node + 1, list.start());
+        }
+    }
+
     /// The node of the element at `index` (at most the length) and the element's offset in it.
     fn place(&self, index: usize) -> (usize, usize) {
         let (node, index) = match self.0.shape() {
@@ -218,6 +268,15 @@ impl List {
     /// If the bytes are no listpack.
     pub fn push_listpack(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), Malformed> {
         let list = Listpack::parse(bytes)?;
+        if nodes::is_node(&list, self.is_empty(), limits) {
+            let pack = Pack::from_bytes(Form::Listpack, bytes);
+            match self.0.shape_mut() {
+                ShapeMut::Pack(own) if Listpack::of(own).is_empty() => *own = pack,
+                ShapeMut::Pack(_) => self.spread().append(pack),
+                ShapeMut::Big(nodes) => nodes.append(pack),
+            }
+            return Ok(());
+        }
         let mut buffer = itoa::Buffer::new();
         // A dump's nodes may be of any size: ours are filled to our own limit.
         for element in list.iter() {

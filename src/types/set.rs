@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use smallvec::SmallVec;
+
 use super::compact::{PackOr, Shape, ShapeMut};
 use super::memory::allocated;
 use super::packed::intset::{self, Intset};
@@ -23,6 +25,9 @@ use crate::base::number::parse_i64;
 /// - No member is there twice.
 #[derive(Clone)]
 pub struct Set(PackOr<Table>);
+
+/// A member that was taken out; a short one takes no heap.
+pub type Popped = SmallVec<[u8; 64]>;
 
 impl Default for Set {
     fn default() -> Set {
@@ -72,6 +77,18 @@ impl Set {
             }
             Shape::Pack(pack) => find(pack, member).is_some(),
             Shape::Big(table) => table.get(member).is_some(),
+        }
+    }
+
+    /// As [`Set::contains`], for a member of another collection.
+    #[inline]
+    #[must_use]
+    pub fn contains_value(&self, member: ValueRef<'_>) -> bool {
+        match (self.0.shape(), member) {
+            (Shape::Pack(pack), ValueRef::Int(value)) if pack.form() == Form::Intset => {
+                Intset::of(pack).find(value).is_ok()
+            }
+            _ => self.contains(member.text(&mut itoa::Buffer::new())),
         }
     }
 
@@ -219,8 +236,9 @@ impl Set {
     }
 
     /// Removes a member by chance; None if there is none.
-    pub fn pop(&mut self, rng: &mut Rng) -> Option<Vec<u8>> {
-        let member = self.random(rng)?.to_vec();
+    pub fn pop(&mut self, rng: &mut Rng) -> Option<Popped> {
+        let member = self.random(rng)?;
+        let member = Popped::from_slice(member.text(&mut itoa::Buffer::new()));
         self.remove(&member);
         Some(member)
     }

@@ -51,6 +51,15 @@ pub(super) fn fits(pack: &Pack, value: ValueRef<'_>, limits: &Limits) -> bool {
     list.is_empty() || (list.len() < entries && total <= bytes)
 }
 
+/// Whether a dump's listpack is worth a node as it is: within the limits, and half full unless it is
+/// the first.
+pub(super) fn is_node(list: &Listpack<'_>, is_first: bool, limits: &Limits) -> bool {
+    let (entries, bytes) = node_limits(limits);
+    let (len, total) = (list.len(), list.bytes().len());
+    let half_full = is_first || len >= entries / 2 || total >= bytes / 2;
+    len > 0 && len <= entries && total <= bytes && half_full
+}
+
 impl Nodes {
     pub fn new(first: Pack) -> Nodes {
         let first = Node::new(first);
@@ -135,6 +144,21 @@ impl Nodes {
             End::Front => self.add_node(0, single(value)),
             End::Back => self.add_node(self.nodes.len(), single(value)),
         }
+    }
+
+    /// Appends a listpack that is not empty as a node of its own.
+    pub fn append(&mut self, pack: Pack) {
+        self.add_node(self.nodes.len(), pack);
+    }
+
+    /// Shows the element at that end, then removes it.
+    pub fn pop<R>(&mut self, end: End, show: impl FnOnce(ValueRef<'_>) -> R) -> Option<R> {
+        let node = if end == End::Front { 0 } else { self.nodes.len() - 1 };
+        if self.nodes[node].len == 1 && self.nodes.len() > 1 {
+            let node = self.drop_node(node)?;
+            return Listpack::of(&node.pack).get(0).map(show);
+        }
+        self.edit(node, |pack| pop(pack, end, show))
     }
 
     /// Replaces element `index`, which exists.
@@ -244,7 +268,10 @@ impl Nodes {
     /// The only node's listpack, if half a node could hold it.
     pub fn take_single(&mut self, limits: &Limits) -> Option<Pack> {
         let (entries, bytes) = node_limits(limits);
-        let [node] = self.nodes.make_contiguous() else { return None };
+        if self.nodes.len() > 1 {
+            return None;
+        }
+        let node = self.nodes.front_mut()?;
         let small = node.len as usize <= entries / 2 && node.pack.total() <= bytes / 2;
         (small || node.len == 0)
             .then(|| std::mem::replace(Arc::make_mut(&mut node.pack), Pack::empty_listpack()))
@@ -288,6 +315,18 @@ fn single(value: ValueRef<'_>) -> Pack {
     let mut pack = Pack::empty_listpack();
     listpack::push(&mut pack, &[value]);
     pack
+}
+
+/// Shows the element at one end of a listpack, then removes it.
+pub(super) fn pop<R>(pack: &mut Pack, end: End, show: impl FnOnce(ValueRef<'_>) -> R) -> Option<R> {
+    let list = Listpack::of(pack);
+    let at = match end {
+        End::Front => list.start(),
+        End::Back => list.previous(list.end())?,
+    };
+    let shown = show(list.entry(at)?.0);
+    listpack::remove(pack, at, 1);
+    Some(shown)
 }
 
 /// Removes up to `count` elements of one listpack that equal the needle.

@@ -12,6 +12,10 @@ fn contents(list: &List) -> Vec<Vec<u8>> {
     list.iter().map(|element| element.to_vec()).collect()
 }
 
+fn is_packed(list: &List) -> bool {
+    matches!(list.0.shape(), Shape::Pack(_))
+}
+
 #[test]
 fn nodes_have_the_bytes_of_redis() {
     let limits = limits(2);
@@ -33,14 +37,14 @@ fn nodes_have_the_bytes_of_redis() {
 fn a_list_is_one_listpack_until_a_node_is_full() {
     let limits = limits(-1);
     let mut list = List::default();
-    while list.encoding() == "listpack" {
+    while is_packed(&list) {
         list.push(End::Back, b"0123456789", &limits);
     }
     assert_eq!(list.len(), (4096 - 7) / 12 + 1);
     list.remove_range(1..180, &limits);
-    assert_eq!(list.encoding(), "quicklist", "two nodes");
-    list.pop(End::Back, &limits);
-    assert_eq!((list.encoding(), list.len()), ("listpack", 161));
+    assert!(!is_packed(&list), "two nodes");
+    list.pop(End::Back, &limits, |_| ());
+    assert_eq!((is_packed(&list), list.len(), list.encoding()), (true, 161, "quicklist"));
     list.check();
     assert!(list.heap_bytes() <= 2560);
 }
@@ -61,10 +65,30 @@ fn long_elements_stand_alone() {
     assert_eq!(lengths, [70_000, 5000, 10, 100_000, 10]);
 }
 
+/// A dump's nodes are taken as they are if they are at least half full, else filled up.
+#[test]
+fn a_dump_is_loaded_node_by_node() {
+    let limits = limits(4);
+    let node = |elements: &[&[u8]]| {
+        let mut pack = Pack::empty_listpack();
+        elements.iter().for_each(|element| listpack::push(&mut pack, &[ValueRef::of(element)]));
+        pack.bytes().to_vec()
+    };
+    let mut list = List::default();
+    for elements in [&[&b"a"[..]][..], &[b"b", b"7"], &[b"c"], &[b"d", b"e", b"f", b"g", b"h"]] {
+        list.push_listpack(&node(elements), &limits).expect("well formed");
+        list.check();
+    }
+    let expected: [&[&[u8]]; 3] = [&[b"a"], &[b"b", b"7", b"c", b"d"], &[b"e", b"f", b"g", b"h"]];
+    let expected: Vec<Vec<u8>> = expected.into_iter().map(node).collect();
+    assert_eq!(list.listpacks().collect::<Vec<_>>(), expected);
+}
+
 #[derive(Clone, Debug)]
 enum Op {
     Push(bool, Vec<u8>),
     Pop(bool),
+    Take(bool, usize),
     Set(prop::sample::Index, Vec<u8>),
     Insert(prop::sample::Index, Vec<u8>),
     RemoveRange(prop::sample::Index, usize),
@@ -85,6 +109,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         8 => (any::<bool>(), element()).prop_map(|(front, element)| Op::Push(front, element)),
         2 => any::<bool>().prop_map(Op::Pop),
+        1 => (any::<bool>(), 0..9_usize).prop_map(|(front, count)| Op::Take(front, count)),
         2 => (index(), element()).prop_map(|(index, element)| Op::Set(index, element)),
         4 => (index(), element()).prop_map(|(index, element)| Op::Insert(index, element)),
         1 => (index(), 0..12_usize).prop_map(|(index, count)| Op::RemoveRange(index, count)),
@@ -108,7 +133,17 @@ fn apply(op: Op, list: &mut List, model: &mut Vec<Vec<u8>>, limits: &Limits) {
                 true if !model.is_empty() => Some(model.remove(0)),
                 _ => model.pop(),
             };
-            assert_eq!(list.pop(end(front), limits), expected);
+            assert_eq!(list.pop(end(front), limits, |element| element.to_vec()), expected);
+        }
+        Op::Take(front, count) => {
+            let count = count.min(model.len());
+            let expected: Vec<_> = match front {
+                true => model.drain(..count).collect(),
+                false => model.drain(model.len() - count..).rev().collect(),
+            };
+            let mut taken = Vec::new();
+            list.take(end(front), count, limits, |element| taken.push(element.to_vec()));
+            assert_eq!(taken, expected);
         }
         Op::Set(index, element) if !model.is_empty() => {
             let index = index.index(model.len());
@@ -170,6 +205,9 @@ proptest! {
         prop_assert!(list.get(model.len()).is_none());
         let start = ends.0.min(model.len());
         let expected = &model[start..ends.1.clamp(start, model.len())];
+        let mut seen = Vec::new();
+        list.each(ends.0..ends.1, |element| seen.push(element.to_vec()));
+        prop_assert_eq!(&seen, expected);
         let mut both = list.range(ends.0..ends.1);
         let mut met = Vec::new();
         while let (Some(front), back) = (both.next(), both.next_back()) {
