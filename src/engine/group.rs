@@ -11,6 +11,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::admission;
+use super::eviction::{Bailiff, Room, Turn};
 use super::session::{Session, Wait};
 use super::worker::Worker;
 use crate::base::Millis;
@@ -128,10 +129,58 @@ impl<'a> Group<'a> {
     }
 }
 
+#[cold]
+fn close_hostile(client: &mut Client) {
+    let id = client.shared.id;
+    tracing::warn!(client = id, "possible cross-protocol attack: client closed");
+    client.set(ClientFlags::CLOSE_AFTER_REPLY, true);
+}
+
+/// What a group has to do with `maxmemory`.
+impl Group<'_> {
+    /// Has room made for the group, or makes the group fit; the conditions it runs under.
+    #[inline]
+    fn make_room(
+        &mut self,
+        bailiff: &mut Bailiff,
+        turn: Turn<'_>,
+        conditions: Condition,
+    ) -> Condition {
+        match bailiff.make_room(turn, || self.bytes_wanted()) {
+            Room::Enough => conditions,
+            Room::Little => {
+                self.shorten();
+                conditions
+            }
+            Room::None => {
+                self.shorten();
+                conditions.union(Condition::OUT_OF_MEMORY)
+            }
+        }
+    }
+
+    /// Bytes of the requests that may need memory: about what they will make the data grow by.
+    fn bytes_wanted(&self) -> u64 {
+        let grows = |step: &&Step<'_>| {
+            step.command.is_some_and(|command| command.flags.contains(Flags::DENY_OOM))
+        };
+        self.steps.iter().filter(grows).map(|step| step.request.bytes_total() as u64).sum()
+    }
+
+    /// Leaves all but the first request to later groups, if they may need memory.
+    #[cold]
+    fn shorten(&mut self) {
+        if self.bytes_wanted() > 0 && !self.hostile {
+            self.steps.truncate(1);
+            self.keys.truncate(self.steps[0].end_key);
+        }
+    }
+}
+
 /// Runs the next group of the session's parsed requests; returns how many it took.
 pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
     let Session { client, parser, batch, next, out, tickets, wait, .. } = session;
-    let Worker { index, server, clock, rng, settings, view } = worker;
+    let Worker { index, server, clock, rng, bailiff, settings, view } = worker;
     let (server, settings) = (&**server, &**settings.load());
     let conditions = server.conditions.load();
     // Filled in place: moving them would copy some kilobytes for every group.
@@ -143,13 +192,13 @@ pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
         return 0;
     }
     if group.hostile {
-        let id = client.shared.id;
-        tracing::warn!(client = id, "possible cross-protocol attack: client closed");
-        client.set(ClientFlags::CLOSE_AFTER_REPLY, true);
+        close_hostile(client);
     }
     if group.steps.is_empty() {
         return 0;
     }
+    let turn = Turn { server, settings, lane: *index, clock, rng };
+    let conditions = group.make_room(bailiff, turn, conditions);
     let Group { steps, keys, exclusive, .. } = &mut group;
     let (taken, exclusive) = (steps.len(), *exclusive);
     let keyspace = &server.keyspace;

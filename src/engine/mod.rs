@@ -3,6 +3,7 @@
 
 mod admission;
 mod clock;
+mod eviction;
 mod group;
 mod redirect;
 pub mod session;
@@ -12,5 +13,6 @@ mod tests;
 pub mod worker;
 
 pub use clock::{Clock, unix_time};
+pub use eviction::{Bailiff, Turn};
 pub use session::{Progress, Session};
 pub use worker::Worker;

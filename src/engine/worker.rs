@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
 
-use super::Clock;
+use super::{Bailiff, Clock};
 use crate::base::Rng;
 use crate::cluster::ClusterView;
 use crate::config::Settings;
@@ -17,6 +17,7 @@ pub struct Worker {
     pub server: Arc<Server>,
     pub clock: Clock,
     pub rng: Rng,
+    pub(super) bailiff: Bailiff,
     pub(super) settings: Cache<Arc<ArcSwap<Settings>>, Arc<Settings>>,
     pub(super) view: Option<Cache<Arc<ArcSwap<ClusterView>>, Arc<ClusterView>>>,
 }
@@ -28,6 +29,7 @@ impl Worker {
             index,
             clock: Clock::new(),
             rng,
+            bailiff: Bailiff::default(),
             settings: Cache::new(Arc::clone(&server.settings)),
             view: server.cluster.as_ref().map(|view| Cache::new(Arc::clone(view))),
             server,

@@ -63,10 +63,20 @@ pub struct Expired {
 /// Something large that was removed: to be dropped where nobody waits.
 pub enum Garbage {
     Entry(Entry),
-    Table(Table),
+    /// With what its entries take.
+    Table(Table, u64),
 }
 
 impl Garbage {
+    /// What freeing it gives back.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Garbage::Entry(entry) => entry.view().total_bytes(),
+            Garbage::Table(_, bytes) => *bytes as usize,
+        }
+    }
+
     /// Frees a light entry at once.
     pub(super) fn if_heavy(entry: Entry) -> Option<Garbage> {
         let view = entry.view();

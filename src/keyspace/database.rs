@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::occupancy::Occupancy;
 use super::slot_store::SlotStore;
 use crate::base::Slot;
 
@@ -28,6 +29,9 @@ struct Shard {
 pub(super) struct Database {
     slots: Box<[Cell]>,
     shards: [Shard; SHARDS],
+    /// Slots with keys, and with keys that expire.
+    occupied: Occupancy,
+    expiring: Occupancy,
 }
 
 impl Default for Database {
@@ -35,6 +39,8 @@ impl Default for Database {
         Database {
             slots: (0..Slot::COUNT).map(|_| Cell::default()).collect(),
             shards: Default::default(),
+            occupied: Occupancy::default(),
+            expiring: Occupancy::default(),
         }
     }
 }
@@ -43,6 +49,17 @@ impl Database {
     #[inline]
     pub(super) fn slot(&self, slot: Slot) -> &Mutex<SlotStore> {
         &self.slots[slot.index()].0
+    }
+
+    /// Notes whether a slot has keys, and keys that expire; the caller has it locked.
+    pub(super) fn occupy(&self, slot: Slot, keys: bool, expires: bool) {
+        self.occupied.set(slot, keys);
+        self.expiring.set(slot, expires);
+    }
+
+    /// Slots that have keys, or keys that expire.
+    pub(super) fn occupancy(&self, expiring: bool) -> &Occupancy {
+        if expiring { &self.expiring } else { &self.occupied }
     }
 
     /// Adds to the counts. Called once per batch and database, and only if something changed.

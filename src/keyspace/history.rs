@@ -68,16 +68,6 @@ impl Clock {
         }
     }
 
-    /// The history of an entry that replaces one: it inherits a frequency.
-    #[inline]
-    #[must_use]
-    pub fn replaced(&self, lru: u32) -> u32 {
-        match self.recording {
-            Recording::LastUse => self.seconds,
-            Recording::Frequency { .. } => lru,
-        }
-    }
-
     /// Seconds since the last use, if the history records it.
     #[must_use]
     pub fn idle_secs(&self, lru: u32) -> u64 {

@@ -14,9 +14,10 @@ use super::access::Expiry;
 use super::database::Database;
 use super::gate::Gate;
 use super::history::Recording;
+use super::meter::Meter;
 use super::slot_store::SlotStore;
 use super::table::Table;
-use crate::base::{KeyHasher, Slot};
+use crate::base::{KeyHasher, Rng, Slot};
 
 /// A slot of a database. Locks are taken in the order of places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +36,7 @@ pub struct Keyspace {
     expiry: AtomicU8,
     /// A [`Recording`], packed.
     recording: AtomicU64,
+    meter: Meter,
 }
 
 impl fmt::Debug for Keyspace {
@@ -58,6 +60,7 @@ impl Keyspace {
             gate: Gate::new(threads),
             expiry: AtomicU8::new(Expiry::default() as u8),
             recording: AtomicU64::new(0),
+            meter: Meter::default(),
         }
     }
 
@@ -107,12 +110,38 @@ impl Keyspace {
     /// Locks one slot and works on it.
     pub fn with_slot<R>(&self, place: Place, work: impl FnOnce(&mut SlotStore) -> R) -> R {
         let mut store = self.slot(place).lock();
-        let before = (store.len() as i64, store.expires() as i64);
+        let before = (store.len(), store.expires());
+        let metered = self.meter.is_on();
+        let bytes = if metered { store.bytes() } else { 0 };
         let result = work(&mut store);
-        let (keys, expires) = (store.len() as i64 - before.0, store.expires() as i64 - before.1);
+        let after = (store.len(), store.expires());
+        self.occupy(place, before, after);
+        let grown = if metered { store.bytes() as i64 - bytes as i64 } else { 0 };
         drop(store);
+        self.meter.add(grown);
+        let (keys, expires) = (after.0 as i64 - before.0 as i64, after.1 as i64 - before.1 as i64);
         self.count(place.db, place.slot, keys, expires);
         result
+    }
+
+    /// Notes which of a slot's counts (keys, keys that expire) became or ceased to be zero. The
+    /// caller has the slot locked.
+    #[inline]
+    pub(super) fn occupy(&self, place: Place, before: (usize, usize), after: (usize, usize)) {
+        if (before.0 == 0, before.1 == 0) != (after.0 == 0, after.1 == 0) {
+            self.database(place.db).occupy(place.slot, after.0 > 0, after.1 > 0);
+        }
+    }
+
+    /// A random slot that has keys, or keys that expire.
+    pub(super) fn random_slot(&self, db: u8, expiring: bool, rng: &mut Rng) -> Option<Slot> {
+        self.cell(db).get()?.occupancy(expiring).random(rng)
+    }
+
+    /// How much memory is in use.
+    #[must_use]
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Starts to fetch the line of a slot's lock and header.

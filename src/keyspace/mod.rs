@@ -7,10 +7,13 @@
 pub mod access;
 mod database;
 pub mod entry;
+pub mod evict;
 pub mod gate;
 pub mod history;
 #[expect(clippy::module_inception, reason = "the type the folder is named after")]
 pub mod keyspace;
+mod meter;
+mod occupancy;
 pub mod scan;
 mod shape;
 pub mod slot_store;
@@ -22,9 +25,11 @@ pub use access::{
     CollectionMut, Counters, Expired, Expiry, Garbage, Held, Key, Lifetime, WrongType,
 };
 pub use entry::{Entry, EntryMut, EntryRef};
+pub use evict::{Criteria, Eviction, Evictor, Order};
 pub use gate::{Gate, Pass};
 pub use history::{Clock, Recording};
 pub use keyspace::{Keyspace, Place};
+pub use meter::Meter;
 pub use slot_store::SlotStore;
 pub use string::{INLINE_MAX, NewStr, StrRef};
 pub use sweep::{Sweeper, Swept};

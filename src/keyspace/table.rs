@@ -263,7 +263,7 @@ impl Table {
     }
 
     /// Where the bucket after the one around `position` starts.
-    fn after(&self, position: u64) -> Option<u64> {
+    pub(super) fn after(&self, position: u64) -> Option<u64> {
         match &self.repr {
             Repr::Small(array) => {
                 let scheme = Scheme::of(array.len());

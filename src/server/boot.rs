@@ -21,9 +21,9 @@ use super::cron::Cron;
 use super::janitor::Janitor;
 use super::listen::{self, ListenError};
 use super::listeners::Listeners;
-use super::logging;
 use super::unsupported::{self, Unsupported};
 use super::workers::{self, Order, WorkerHandle};
+use super::{logging, resources};
 use crate::base::error::with_causes;
 use crate::base::{KeyHasher, Millis, ReplId, Rng};
 use crate::cluster::ClusterView;
@@ -100,6 +100,7 @@ fn serve(loaded: Loaded) -> Result<(), StartError> {
     let bus = settings.cluster_enabled.then(|| Bus::open(&settings)).transpose()?;
     let view = bus.as_ref().map(Bus::view);
     let server = Arc::new(build(settings, file.as_ref(), Control::new(control), view));
+    server.memory.ask(resources::allocated);
     let couriers = server.courier.set(Box::new(Courier::default()));
     couriers.expect("a fresh server has no courier");
     let (workers, threads) = start_workers(&server)?;

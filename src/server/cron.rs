@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::resources;
 use crate::base::Millis;
-use crate::state::conditions::Condition;
+use crate::state::memory::Resources;
 use crate::state::{ClientFlags, Mail, Server};
 
 /// Idle connections are looked for this often.
@@ -21,7 +21,7 @@ pub(super) struct Cron {
 impl Cron {
     pub(super) fn tick(&mut self, server: &Server, now: Millis) {
         sample_rates(server, now);
-        self.watch_memory(server);
+        self.watch_memory(server, now);
         if now.since(self.idle_checked) >= IDLE_CHECK_EVERY {
             self.idle_checked = now;
             close_idle(server, now);
@@ -29,18 +29,17 @@ impl Cron {
         }
     }
 
-    /// Notes the peak, and whether `maxmemory` is exceeded: nothing is evicted, so writes are then
-    /// refused.
-    fn watch_memory(&mut self, server: &Server) {
-        let resources = resources::read(self.startup_bytes);
+    /// Notes how much is used, the peak, and whether `maxmemory` is exceeded.
+    fn watch_memory(&mut self, server: &Server, now: Millis) {
+        let read = |_: &Resources| resources::read(self.startup_bytes);
+        let resources = server.memory.update(now, &server.keyspace, &server.garbage, read);
         if self.startup_bytes == 0 {
             self.startup_bytes = resources.allocated;
         }
-        server.memory.store(resources);
         server.stats.peak_memory_bytes.fetch_max(resources.allocated, Ordering::Relaxed);
         let limit = server.settings.load().maxmemory;
-        let exceeded = limit > 0 && resources.allocated > limit;
-        server.conditions.set(Condition::OUT_OF_MEMORY, exceeded);
+        let exceeded = limit > 0 && server.keyspace.meter().used() > limit;
+        server.memory.note_exceeded(exceeded, now);
     }
 }
 

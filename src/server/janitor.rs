@@ -1,5 +1,5 @@
-//! The housekeeping thread: removes what has expired and frees what was unlinked, away from the
-//! workers.
+//! The housekeeping thread: removes what has expired, frees what was unlinked and helps to evict,
+//! away from the workers.
 //!
 //! It takes slot locks like a worker, one slot at a time and each for a bounded number of buckets,
 //! so that a worker never waits long for it.
@@ -11,7 +11,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::sweep::Sweep;
-use crate::base::Slot;
+use crate::base::{Rng, Slot};
+use crate::engine::{Bailiff, Turn};
 use crate::keyspace::{Place, Table};
 use crate::state::Server;
 
@@ -33,10 +34,19 @@ impl Janitor {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("janitor".to_owned()).spawn(move || {
-            let mut sweep = Sweep::new(server.identity.worker_threads);
+            let lane = server.identity.worker_threads;
+            let (mut sweep, mut bailiff) = (Sweep::new(lane), Bailiff::default());
+            let (mut rng, mut is_full) = (Rng::from_entropy(), false);
             while !stopped.load(Ordering::Acquire) {
-                do_chores(&server);
+                do_chores(&server, if is_full { Duration::ZERO } else { ROUND });
                 sweep.turn(&server, ROUND);
+                is_full = bailiff.help(Turn {
+                    server: &server,
+                    settings: &server.settings.load(),
+                    lane,
+                    clock: sweep.clock(),
+                    rng: &mut rng,
+                });
             }
         })?;
         Ok(Janitor { stop, thread })
@@ -50,12 +60,11 @@ impl Janitor {
 }
 
 /// Frees what was left here, and empties lost slots.
-fn do_chores(server: &Server) {
-    let chores = server.garbage.collect(ROUND);
-    let count = chores.garbage.len();
-    drop(chores.garbage);
-    server.garbage.freed(count);
-    server.stats.lazyfreed_objects.fetch_add(count as u64, Ordering::Relaxed);
+fn do_chores(server: &Server, patience: Duration) {
+    let chores = server.garbage.collect(patience);
+    let count = chores.garbage.len() as u64;
+    chores.garbage.into_iter().for_each(|garbage| server.garbage.free(garbage));
+    server.stats.lazyfreed_objects.fetch_add(count, Ordering::Relaxed);
     let tables = empty(server, &chores.lost_slots);
     drop(tables);
 }

@@ -47,6 +47,12 @@ pub(super) fn read(startup: u64) -> Resources {
     resources
 }
 
+/// What the allocator has given out, in bytes; zero if it does not tell. About 20 microseconds.
+pub(super) fn allocated() -> u64 {
+    let figure = epoch::advance().and_then(|_| stats::allocated::read());
+    figure.map_or(0, |bytes| bytes as u64)
+}
+
 /// The allocator's own report.
 pub(super) fn report() -> Vec<u8> {
     let mut report = Vec::new();

@@ -28,13 +28,18 @@ impl Sweep {
         Sweep { lane, clock: Clock::new(), sweeper: Sweeper::default() }
     }
 
+    /// The thread's clock.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// Goes on where the last turn stopped, until every slot was seen or the share of `every` is
     /// used up.
     pub(super) fn turn(&mut self, server: &Server, every: Duration) {
+        self.clock.resync();
         if server.conditions.load().contains(Condition::NO_ACTIVE_EXPIRE) {
             return;
         }
-        self.clock.resync();
         let effort = server.settings.load().active_expire_effort;
         let share = every * SHARE_PERCENT * effort / 100;
         let started = self.clock.read();

@@ -1,6 +1,6 @@
 //! What the data and control planes leave to the janitor: values to be freed, slots to be emptied.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -8,12 +8,16 @@ use parking_lot::{Condvar, Mutex};
 use crate::base::Slot;
 use crate::keyspace::Garbage;
 
+/// Values handed to the janitor at a time, so that others can help with the rest.
+const PORTION_MAX: usize = 64;
+
 /// The janitor's inbox. Garbage is memory that nobody can reach any more, so it is bounded by what
 /// the keyspace held.
 #[derive(Default)]
 pub struct Dump {
     waiting: Mutex<Chores>,
     pending: AtomicUsize,
+    pending_bytes: AtomicU64,
     arrived: Condvar,
 }
 
@@ -35,7 +39,9 @@ impl Chores {
 impl Dump {
     /// Leaves values to be freed.
     pub fn throw(&self, garbage: Vec<Garbage>) {
+        let bytes: usize = garbage.iter().map(Garbage::bytes).sum();
         self.pending.fetch_add(garbage.len(), Ordering::Relaxed);
+        self.pending_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.waiting.lock().garbage.extend(garbage);
         self.arrived.notify_one();
     }
@@ -46,18 +52,35 @@ impl Dump {
         self.arrived.notify_one();
     }
 
-    /// Takes everything there is to do, waiting up to `patience` for something.
+    /// Takes some of what there is to do, waiting up to `patience` for something.
     pub fn collect(&self, patience: Duration) -> Chores {
         let mut waiting = self.waiting.lock();
         if waiting.is_empty() {
             self.arrived.wait_for(&mut waiting, patience);
         }
-        std::mem::take(&mut *waiting)
+        let from = waiting.garbage.len().saturating_sub(PORTION_MAX);
+        let garbage = waiting.garbage.split_off(from);
+        Chores { garbage, lost_slots: std::mem::take(&mut waiting.lost_slots) }
     }
 
-    /// Notes that `count` values have been freed.
-    pub fn freed(&self, count: usize) {
-        self.pending.fetch_sub(count, Ordering::Relaxed);
+    /// Frees one value that was left here.
+    pub fn free(&self, garbage: Garbage) {
+        let bytes = garbage.bytes();
+        drop(garbage);
+        self.pending.fetch_sub(1, Ordering::Relaxed);
+        self.pending_bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Frees a value that waits, on behalf of the janitor; false if there is none.
+    pub fn free_one(&self) -> bool {
+        let waiting = self.waiting.lock().garbage.pop();
+        waiting.map(|garbage| self.free(garbage)).is_some()
+    }
+
+    /// Bytes thrown and not yet freed.
+    #[must_use]
+    pub fn pending_bytes(&self) -> u64 {
+        self.pending_bytes.load(Ordering::Relaxed)
     }
 
     /// Values thrown and not yet freed.

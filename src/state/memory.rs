@@ -1,6 +1,13 @@
-//! The process's use of memory and CPU, as of the latest tick.
+//! The process's use of memory and CPU: the latest reading, and how long `maxmemory` was exceeded.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+
+use super::Dump;
+use crate::base::Millis;
+use crate::keyspace::Keyspace;
 
 /// What the allocator and the system say of the process, in bytes and seconds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,17 +24,104 @@ pub struct Resources {
     pub cpu_system_seconds: f64,
 }
 
-/// The latest reading. Written by the control plane, read by anyone.
+/// The latest reading. Made by the control plane at every tick, and by anyone who needs to know
+/// better.
 #[derive(Debug, Default)]
-pub struct Gauge(Mutex<Resources>);
+pub struct Gauge {
+    latest: Mutex<Resources>,
+    /// Asks the allocator how much it has given out; absent where nobody can tell.
+    probe: OnceLock<fn() -> u64>,
+    read_at: AtomicU64,
+    exceeded: Exceeded,
+}
+
+/// When and for how long more than `maxmemory` was used, in milliseconds.
+#[derive(Debug, Default)]
+struct Exceeded {
+    /// Zero if it is not now.
+    since: AtomicU64,
+    before: AtomicU64,
+}
 
 impl Gauge {
     #[must_use]
     pub fn load(&self) -> Resources {
-        *self.0.lock()
+        *self.latest.lock()
     }
 
-    pub fn store(&self, resources: Resources) {
-        *self.0.lock() = resources;
+    /// Notes what `read` finds. Garbage that waits to be freed is not taken for used: evicting keys
+    /// would not free it any sooner.
+    pub fn update(
+        &self,
+        now: Millis,
+        keyspace: &Keyspace,
+        garbage: &Dump,
+        read: impl FnOnce(&Resources) -> Resources,
+    ) -> Resources {
+        let mut latest = self.latest.lock();
+        keyspace.meter().correct(|| {
+            *latest = read(&latest);
+            latest.allocated.saturating_sub(garbage.pending_bytes())
+        });
+        self.read_at.store(now.0, Ordering::Relaxed);
+        *latest
+    }
+
+    /// Who is to be asked between ticks.
+    pub fn ask(&self, probe: fn() -> u64) {
+        self.probe.get_or_init(|| probe);
+    }
+
+    /// Asks the allocator unless the latest reading is younger than `age`.
+    pub fn read_if_older(&self, age: Millis, now: Millis, keyspace: &Keyspace, garbage: &Dump) {
+        let read_at = self.read_at.load(Ordering::Relaxed);
+        let Some(probe) = self.probe.get().filter(|_| now.since(Millis(read_at)) >= age) else {
+            return;
+        };
+        // Of several that find it old, one asks.
+        let claim = |at| (at == read_at).then_some(now.0);
+        if self.read_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, claim).is_ok() {
+            let read = |latest: &Resources| Resources { allocated: probe(), ..*latest };
+            self.update(now, keyspace, garbage, read);
+        }
+    }
+
+    /// Notes whether more than `maxmemory` is used.
+    pub fn note_exceeded(&self, is_exceeded: bool, now: Millis) {
+        let since = &self.exceeded.since;
+        if is_exceeded {
+            let start = |since| (since == 0).then_some(now.0);
+            since.fetch_update(Ordering::Relaxed, Ordering::Relaxed, start).ok();
+        } else if since.load(Ordering::Relaxed) != 0 {
+            let from = since.swap(0, Ordering::Relaxed);
+            let lasted = if from == 0 { Millis::ZERO } else { now.since(Millis(from)) };
+            self.exceeded.before.fetch_add(lasted.0, Ordering::Relaxed);
+        }
+    }
+
+    /// For how long `maxmemory` was exceeded: in all, and this time.
+    #[must_use]
+    pub fn exceeded_for(&self, now: Millis) -> (Millis, Millis) {
+        let since = self.exceeded.since.load(Ordering::Relaxed);
+        let current = if since == 0 { Millis::ZERO } else { now.since(Millis(since)) };
+        (Millis(self.exceeded.before.load(Ordering::Relaxed) + current.0), current)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_above_the_limit_adds_up() {
+        let gauge = Gauge::default();
+        gauge.note_exceeded(true, Millis(100));
+        gauge.note_exceeded(true, Millis(150));
+        assert_eq!(gauge.exceeded_for(Millis(200)), (Millis(100), Millis(100)));
+        gauge.note_exceeded(false, Millis(300));
+        gauge.note_exceeded(false, Millis(400));
+        assert_eq!(gauge.exceeded_for(Millis(500)), (Millis(200), Millis::ZERO));
+        gauge.note_exceeded(true, Millis(600));
+        assert_eq!(gauge.exceeded_for(Millis(610)), (Millis(210), Millis(10)));
     }
 }

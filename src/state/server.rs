@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 
 use super::courier::Courier;
-use super::memory::Gauge;
+use super::memory::{Gauge, Resources};
 use super::{Conditions, Control, Dump, LatencyMonitor, Registry, SlowLog, Stats};
 use crate::base::{Millis, ReplId};
 use crate::cluster::ClusterView;
@@ -58,7 +58,7 @@ impl Server {
         control: Control,
         cluster: Option<ClusterView>,
     ) -> Server {
-        keyspace.set_recording(recording(&settings));
+        follow(&keyspace, &settings);
         Server {
             clients: Registry::new(identity.worker_threads),
             identity,
@@ -78,8 +78,15 @@ impl Server {
 
     /// Puts new settings in force. Only the control plane does this.
     pub fn put_in_force(&self, settings: Arc<Settings>) {
-        self.keyspace.set_recording(recording(&settings));
+        follow(&self.keyspace, &settings);
         self.settings.store(settings);
+    }
+
+    /// The process's use of memory as of now.
+    #[must_use]
+    pub fn read_memory(&self, now: Millis) -> Resources {
+        self.memory.read_if_older(Millis(1), now, &self.keyspace, &self.garbage);
+        self.memory.load()
     }
 
     /// The settings in force.
@@ -87,6 +94,12 @@ impl Server {
     pub fn settings(&self) -> Arc<Settings> {
         self.settings.load_full()
     }
+}
+
+/// What the keyspace has to know of the settings.
+fn follow(keyspace: &Keyspace, settings: &Settings) {
+    keyspace.set_recording(recording(settings));
+    keyspace.meter().set_on(settings.maxmemory > 0);
 }
 
 /// What entries note of their use, as `maxmemory-policy` needs it.

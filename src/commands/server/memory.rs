@@ -75,7 +75,7 @@ pub const MEMORY_STATS: Command = Command::new(
 );
 
 fn memory_stats(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
-    let memory = cx.server.memory.load();
+    let memory = cx.server.read_memory(cx.now);
     let peak = cx.server.stats.peak_memory_bytes.load(Ordering::Relaxed).max(memory.allocated);
     let clients = client_bytes(cx);
     let (keys, dataset) = keys_and_bytes(cx);

@@ -55,6 +55,9 @@ pub struct Held<'k> {
     pub clock: Clock,
     pub expiry: Expiry,
     draws: u64,
+    /// Whether the slots' growth is measured, and how much it is so far.
+    metered: bool,
+    grown: i64,
     pub counters: Counters,
     /// Keys that lookups found expired and deleted, in order.
     pub expired: Vec<Expired>,
@@ -72,6 +75,8 @@ impl<'k> Held<'k> {
             clock: Clock::new(now, keyspace.recording()),
             expiry: keyspace.expiry(),
             draws: now.0,
+            metered: keyspace.meter().is_on(),
+            grown: 0,
             counters: Counters::default(),
             expired: Vec::new(),
             garbage: Vec::new(),
@@ -187,6 +192,9 @@ impl<'k> Held<'k> {
         let store = self.keyspace.slot(place).lock();
         let lock = self.holds.len() as u32;
         let (keys, expires) = (store.len() as u32, store.expires() as u32);
+        if self.metered {
+            self.grown -= store.bytes() as i64;
+        }
         self.holds.push(Hold { place, keys, expires, store });
         if let Some(index) = &mut self.index {
             index.insert(place, lock);
@@ -256,10 +264,17 @@ impl<'k> Held<'k> {
                 self.keyspace.count(db, hold.place.slot, keys, expires);
                 (db, keys, expires) = (hold.place.db, 0, 0);
             }
-            keys += hold.store.len() as i64 - i64::from(hold.keys);
-            expires += hold.store.expires() as i64 - i64::from(hold.expires);
+            let before = (hold.keys as usize, hold.expires as usize);
+            let after = (hold.store.len(), hold.store.expires());
+            self.keyspace.occupy(hold.place, before, after);
+            keys += after.0 as i64 - before.0 as i64;
+            expires += after.1 as i64 - before.1 as i64;
+            if self.metered {
+                self.grown += hold.store.bytes() as i64;
+            }
         }
         self.keyspace.count(db, Slot::new(0).expect("slot 0"), keys, expires);
+        self.keyspace.meter().add(std::mem::take(&mut self.grown));
     }
 }
 

@@ -70,14 +70,14 @@ impl Held<'_> {
 
     #[inline]
     fn overwrite(&mut self, key: &Key<'_>, spot: Spot, value: NewStr<'_>, lifetime: Lifetime) {
-        let clock = self.clock;
+        let (clock, random) = (self.clock, key.hash ^ self.draw());
         let replaced = self.store_mut(key).edit(key.hash, spot, |mut entry| {
             let expiry = match lifetime {
                 Lifetime::Keep => entry.view().expiry(),
                 Lifetime::Forever => None,
                 Lifetime::Until(at) => Some(at),
             };
-            let lru = clock.replaced(entry.view().lru());
+            let lru = clock.used(entry.view().lru(), random);
             entry.set_string(value, expiry, lru)
         });
         if let Some(old) = replaced {
@@ -100,9 +100,9 @@ impl Held<'_> {
             self.set_string(key, NewStr::Raw(b""), Lifetime::Forever);
         }
         let spot = self.live(key).ok_or(WrongType)?;
-        let clock = self.clock;
+        let (clock, random) = (self.clock, key.hash ^ self.draw());
         self.store_mut(key).edit(key.hash, spot, |mut entry| {
-            let lru = clock.replaced(entry.view().lru());
+            let lru = clock.used(entry.view().lru(), random);
             entry.set_lru(lru);
             entry.string_mut(len_min).map(edit).ok_or(WrongType)
         })

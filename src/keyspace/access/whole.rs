@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Garbage, Held};
 use crate::base::Slot;
 use crate::keyspace::keyspace::Place;
+use crate::keyspace::slot_store::SlotStore;
 
 impl Held<'_> {
     /// Empties a database; its tables become garbage. Returns how many keys there were.
@@ -19,13 +20,14 @@ impl Held<'_> {
         let mut keys = 0;
         for slot in Slot::all() {
             let place = Place { db, slot };
-            let table = match self.held_mut(place) {
-                Some(store) => store.take(),
-                None => self.keyspace.flush_slot(place),
+            let take = |store: &mut SlotStore| (store.bytes(), store.take());
+            let (bytes, table) = match self.held_mut(place) {
+                Some(store) => take(store),
+                None => self.keyspace.with_slot(place, take),
             };
             keys += table.len();
             if !table.is_empty() {
-                self.garbage.push(Garbage::Table(table));
+                self.garbage.push(Garbage::Table(table, bytes));
             }
         }
         keys

@@ -45,13 +45,14 @@ pub(super) fn stats(lines: &mut Lines, cx: &Ctx<'_>) {
 fn work(lines: &mut Lines, cx: &Ctx<'_>) {
     let stats = &cx.server.stats;
     let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let (exceeded_in_all, exceeded_now) = cx.server.memory.exceeded_for(cx.now);
     lines.numbers(&[
         ("expired_time_cap_reached_count", 0),
         ("expire_cycle_cpu_milliseconds", 0),
         ("evicted_keys", load(&stats.evicted_keys)),
         ("evicted_clients", 0),
-        ("total_eviction_exceeded_time", 0),
-        ("current_eviction_exceeded_time", 0),
+        ("total_eviction_exceeded_time", exceeded_in_all.0),
+        ("current_eviction_exceeded_time", exceeded_now.0),
         ("keyspace_hits", stats.sum(|worker| &worker.hits)),
         ("keyspace_misses", stats.sum(|worker| &worker.misses)),
         ("pubsub_channels", 0),

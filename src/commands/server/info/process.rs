@@ -66,7 +66,7 @@ pub(super) fn clients(lines: &mut Lines, cx: &Ctx<'_>) {
 }
 
 pub(super) fn memory(lines: &mut Lines, cx: &Ctx<'_>) {
-    let memory = cx.server.memory.load();
+    let memory = cx.server.read_memory(cx.now);
     let stats = &cx.server.stats;
     let peak = stats.peak_memory_bytes.load(Ordering::Relaxed).max(memory.allocated);
     let clients = super::super::memory::client_bytes(cx);

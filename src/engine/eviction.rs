@@ -1,0 +1,197 @@
+//! Keeping to `maxmemory`: before a group runs, its worker deletes keys until what the group brings
+//! has room.
+//!
+//! Workers see each other's growth at once (see [`crate::keyspace::Meter`]) and look at the
+//! allocator now and then when the limit is near. How long one turn may evict is bounded by
+//! `maxmemory-eviction-tenacity`; what it leaves over is the next group's, or the janitor's.
+
+use std::time::{Duration, Instant};
+
+use super::Clock;
+use crate::base::{Millis, Rng};
+use crate::config::Settings;
+use crate::config::table::MaxmemoryPolicy;
+use crate::keyspace::{Criteria, Eviction, Evictor, Garbage, Order};
+use crate::state::Server;
+
+/// The allocator is asked again after this time when the limit is near: often enough that what the
+/// meter does not see stays small, seldom enough to cost less than one percent of a core.
+const READ_EVERY: Millis = Millis(5);
+/// The limit is near when less than one part in so many is left.
+const NEAR: u64 = 32;
+/// Keys evicted between two looks at the clock.
+const STRIDE: usize = 16;
+/// Searches without success after which a turn ends.
+const MISSES_MAX: usize = 8;
+/// How long the janitor evicts at a stretch.
+const JANITOR_TURN: Duration = Duration::from_millis(25);
+
+/// What is left below `maxmemory` for a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    Enough,
+    /// Less than the group may need: one request at a time.
+    Little,
+    /// The limit is exceeded, and nothing can be evicted.
+    None,
+}
+
+/// What one thread that evicts works with.
+#[derive(Default)]
+pub struct Bailiff {
+    evictor: Evictor,
+}
+
+/// How a turn of evicting ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Sufficed,
+    OutOfTime,
+    NothingLeft,
+}
+
+/// The thread that evicts, and what it may do.
+pub struct Turn<'a> {
+    pub server: &'a Server,
+    pub settings: &'a Settings,
+    /// The thread's lane of the gate.
+    pub lane: usize,
+    pub clock: &'a Clock,
+    pub rng: &'a mut Rng,
+}
+
+impl Bailiff {
+    /// Makes room for `needed` bytes more. Costs three loads if there is enough.
+    #[inline]
+    pub(super) fn make_room(&mut self, turn: Turn<'_>, needed: impl FnOnce() -> u64) -> Room {
+        let limit = turn.settings.maxmemory;
+        if limit == 0 {
+            return Room::Enough;
+        }
+        let needed = needed();
+        let Server { keyspace, garbage, .. } = turn.server;
+        let held = keyspace.meter().used() + garbage.pending_bytes();
+        if held + needed + limit / NEAR <= limit {
+            return Room::Enough;
+        }
+        self.near_limit(turn, limit, needed)
+    }
+
+    #[cold]
+    fn near_limit(&mut self, mut turn: Turn<'_>, limit: u64, needed: u64) -> Room {
+        let Turn { server, settings, .. } = turn;
+        let started = turn.clock.read();
+        let now = turn.clock.unix(started);
+        server.memory.read_if_older(READ_EVERY, now, &server.keyspace, &server.garbage);
+        let meter = server.keyspace.meter();
+        let fits = || meter.used() + needed <= limit;
+        if !fits() {
+            let until = started + turn_time(settings.maxmemory_eviction_tenacity);
+            let ended = self.evict(&mut turn, now, until, fits);
+            server.memory.note_exceeded(meter.used() > limit, now);
+            if ended != Ended::Sufficed {
+                let is_full = ended == Ended::NothingLeft && meter.used() > limit;
+                return if is_full { Room::None } else { Room::Little };
+            }
+        }
+        // What was removed but not freed counts, too: freeing it cannot wait then.
+        while meter.used() + server.garbage.pending_bytes() + needed > limit {
+            if !server.garbage.free_one() {
+                break;
+            }
+        }
+        Room::Enough
+    }
+
+    /// What the janitor does: evicts for a while if the limit is exceeded. Whether it still is.
+    pub fn help(&mut self, mut turn: Turn<'_>) -> bool {
+        let limit = turn.settings.maxmemory;
+        let meter = turn.server.keyspace.meter();
+        let fits = || limit == 0 || meter.used() <= limit;
+        if fits() {
+            return false;
+        }
+        let started = turn.clock.read();
+        let now = turn.clock.unix(started);
+        self.evict(&mut turn, now, started + JANITOR_TURN, fits) == Ended::OutOfTime
+    }
+
+    /// Deletes keys until enough are gone, none are left or time is up.
+    fn evict(
+        &mut self,
+        turn: &mut Turn<'_>,
+        now: Millis,
+        until: Instant,
+        fits: impl Fn() -> bool,
+    ) -> Ended {
+        let Turn { server, settings, .. } = *turn;
+        let Some(criteria) = criteria(settings).filter(|_| may_evict(server, settings)) else {
+            return Ended::NothingLeft;
+        };
+        let pass = server.keyspace.gate().enter(turn.lane, false);
+        let (mut garbage, mut count, mut misses) = (Vec::new(), 0, 0);
+        let ended = loop {
+            if fits() {
+                break Ended::Sufficed;
+            }
+            let evicted = |_, _: &[u8]| {};
+            match self.evictor.evict(&server.keyspace, criteria, now, turn.rng, evicted) {
+                Eviction::Done(heavy) => {
+                    count += 1;
+                    garbage.extend(heavy);
+                }
+                Eviction::NotFound => misses += 1,
+                Eviction::NothingLeft => break Ended::NothingLeft,
+            }
+            let is_checked = count % STRIDE == 0 || misses > 0;
+            if misses == MISSES_MAX || (is_checked && turn.clock.read() >= until) {
+                break Ended::OutOfTime;
+            }
+        };
+        drop(pass);
+        server.stats.evicted_keys.fetch_add(count as u64, std::sync::atomic::Ordering::Relaxed);
+        dispose(server, settings, garbage);
+        ended
+    }
+}
+
+/// Frees large values that were evicted: here, since the memory is needed now, unless the settings
+/// say otherwise.
+fn dispose(server: &Server, settings: &Settings, garbage: Vec<Garbage>) {
+    if settings.lazyfree_lazy_eviction && !garbage.is_empty() {
+        server.garbage.throw(garbage);
+    }
+}
+
+/// Whether this node decides what is evicted: a replica leaves it to its primary.
+fn may_evict(_: &Server, _: &Settings) -> bool {
+    true // every node is a primary
+}
+
+/// What the policy looks for; `None` if it evicts nothing.
+fn criteria(settings: &Settings) -> Option<Criteria> {
+    use MaxmemoryPolicy as Policy;
+    let policy = settings.maxmemory_policy;
+    let order = match policy {
+        Policy::NoEviction => return None,
+        Policy::AllkeysLru | Policy::VolatileLru => Order::LeastRecent,
+        Policy::AllkeysLfu | Policy::VolatileLfu => Order::LeastFrequent,
+        Policy::AllkeysRandom | Policy::VolatileRandom => Order::Random,
+        Policy::VolatileTtl => Order::SoonestExpiry,
+    };
+    let samples = settings.maxmemory_samples as usize;
+    Some(Criteria { order, volatile_only: policy.is_volatile(), samples })
+}
+
+/// How long one turn may evict: 50 microseconds per step of tenacity up to 10, then doubled by
+/// every ten steps, and without end at 100.
+fn turn_time(tenacity: u32) -> Duration {
+    match tenacity {
+        0..=10 => Duration::from_micros(50 * u64::from(tenacity)),
+        11..=99 => Duration::from_micros(500).mul_f64((f64::from(tenacity - 10) / 10.0).exp2()),
+        _ => Duration::from_secs(3600),
+    }
+}
+
+#[cfg(test)]
+mod tests;
