@@ -17,6 +17,7 @@ const FAMILIES: &[&[&Command]] = &[
     super::string::COMMANDS,
     super::bitmap::COMMANDS,
     super::zset::COMMANDS,
+    super::stream::COMMANDS,
 ];
 
 /// A command in the table, with what is worth computing once.

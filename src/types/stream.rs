@@ -13,8 +13,9 @@ use std::sync::Arc;
 use super::memory::allocated;
 use super::packed::{Form, Malformed, Pack};
 use super::{Collection, Kind, Limits};
+use crate::base::Millis;
 pub use group::{Consumer, Delivery, Group, Pending};
-pub use id::StreamId;
+pub use id::{IdText, Ids, StreamId};
 pub use node::Fields;
 use node::{Node, Place};
 
@@ -39,19 +40,6 @@ struct Inner {
     node_bytes: usize,
     ids: Ids,
     groups: BTreeMap<Box<[u8]>, Group>,
-}
-
-/// What a stream remembers of the ids that it has had.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ids {
-    /// The greatest id ever; new ones are greater.
-    pub last: StreamId,
-    /// The first live entry's; 0-0 if there is none.
-    pub first: StreamId,
-    /// The greatest that was deleted on its own (not trimmed).
-    pub max_deleted: StreamId,
-    /// How many entries were ever added.
-    pub entries_added: u64,
 }
 
 /// A live entry.
@@ -221,10 +209,7 @@ impl Stream {
     /// Live entries with ids from `start` to `end`, both included.
     #[must_use]
     pub fn range(&self, start: StreamId, end: StreamId) -> Range<'_> {
-        let first = self.0.nodes.range(..=start).next_back().map_or(start, |(&id, _)| id);
-        let ids = if start <= end { first..=end } else { StreamId::MAX..=StreamId::MAX };
-        let end = if start <= end { end } else { StreamId::MIN };
-        Range { nodes: self.0.nodes.range(ids), here: None, start, end }
+        range(&self.0.nodes, start, end)
     }
 
     /// As `range`, the newest first.
@@ -233,60 +218,60 @@ impl Stream {
         RangeBack(self.range(start, end))
     }
 
+    /// The last live entry.
+    #[must_use]
+    pub fn last(&self) -> Option<Entry<'_>> {
+        self.range_back(StreamId::MIN, StreamId::MAX).next()
+    }
+
     /// How many entries precede or are `id`, counted from the stream's first ever; None if
     /// deletions hide it.
     #[must_use]
     pub fn entries_up_to(&self, id: StreamId) -> Option<u64> {
-        let Ids { last, first, max_deleted, entries_added } = self.0.ids;
-        let trimmed = entries_added.checked_sub(self.0.len as u64);
-        if entries_added == 0 {
-            return Some(0);
-        }
-        if id == last || self.0.len == 0 && id < last {
-            return Some(entries_added);
-        }
-        if id > last || max_deleted != StreamId::MIN && max_deleted >= first {
-            return None;
-        }
-        match id.cmp(&first) {
-            std::cmp::Ordering::Less => trimmed,
-            std::cmp::Ordering::Equal => trimmed.map(|trimmed| trimmed + 1),
-            std::cmp::Ordering::Greater => None,
-        }
+        self.0.ids.entries_up_to(id, self.0.len)
     }
 
-    /// Whether an entry from `start` on was deleted on its own, so that counting ids is no use.
-    fn has_gap_from(&self, start: StreamId) -> bool {
-        let max_deleted = self.0.ids.max_deleted;
-        self.0.len > 0 && max_deleted != StreamId::MIN && start <= max_deleted
-    }
-
-    /// How many entries a group has yet to be given; None if deletions hide it.
+    /// How many entries a group has yet to be given; None if deletions hide it. Less than none, if
+    /// it was said to have read more than there were.
     #[must_use]
-    pub fn lag(&self, group: &Group) -> Option<u64> {
-        let added = self.0.ids.entries_added;
+    pub fn lag(&self, group: &Group) -> Option<i64> {
+        let (ids, len) = (self.0.ids, self.0.len);
         let read = match group.entries_read {
-            _ if added == 0 => return Some(0),
-            Some(read) if !self.has_gap_from(group.last_delivered) => Some(read),
-            _ => self.entries_up_to(group.last_delivered),
+            _ if ids.entries_added == 0 => return Some(0),
+            Some(read) if !ids.has_gap_from(group.last_delivered, len) => Some(read),
+            _ => ids.entries_up_to(group.last_delivered, len),
         };
-        read.and_then(|read| added.checked_sub(read))
+        read.map(|read| ids.entries_added.wrapping_sub(read) as i64)
     }
 
-    /// Notes that a group was given the entry `id`, if that is news to it.
-    pub fn deliver(&mut self, group: &[u8], id: StreamId) {
-        let Some(reader) = self.0.groups.get(group) else { return };
-        if id <= reader.last_delivered {
-            return;
+    /// Gives a group the entries after `after`, at most `count` of them; returns how many.
+    ///
+    /// With a `consumer` they become pending for it, delivered `now`.
+    ///
+    /// # Panics
+    /// If there is no such group, or no such consumer.
+    pub fn deliver(
+        &mut self,
+        name: &[u8],
+        consumer: Option<&[u8]>,
+        after: StreamId,
+        count: usize,
+        now: Millis,
+        mut emit: impl FnMut(&Entry<'_>),
+    ) -> usize {
+        let inner = &mut *self.0;
+        let group = inner.groups.get_mut(name).expect("entries are delivered to a known group");
+        let Some(start) = after.next() else { return 0 };
+        let mut delivered = 0;
+        for entry in range(&inner.nodes, start, StreamId::MAX).take(count) {
+            group.note_read(entry.id, inner.ids, inner.len);
+            if let Some(consumer) = consumer {
+                group.assign(entry.id, consumer, Delivery { at: now, count: 1 });
+            }
+            emit(&entry);
+            delivered += 1;
         }
-        let entries_read = match reader.entries_read {
-            Some(read) if !self.has_gap_from(id) => Some(read + 1),
-            read if self.0.ids.entries_added == 0 => read,
-            _ => self.entries_up_to(id),
-        };
-        if let Some(reader) = self.0.groups.get_mut(group) {
-            (reader.last_delivered, reader.entries_read) = (id, entries_read);
-        }
+        delivered
     }
 
     /// Groups in the order of their names.
@@ -397,6 +382,14 @@ impl Inner {
         });
         self.ids.first = first.unwrap_or_default();
     }
+}
+
+/// Live entries between two ids, both included.
+fn range(nodes: &BTreeMap<StreamId, Arc<Pack>>, start: StreamId, end: StreamId) -> Range<'_> {
+    let first = nodes.range(..=start).next_back().map_or(start, |(&id, _)| id);
+    let ids = if start <= end { first..=end } else { StreamId::MAX..=StreamId::MAX };
+    let end = if start <= end { end } else { StreamId::MIN };
+    Range { nodes: nodes.range(ids), here: None, start, end }
 }
 
 /// Live entries of a [`Stream`] between two ids.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use super::StreamId;
+use super::{Ids, StreamId};
 use crate::base::Millis;
 
 /// What a pending entry takes in the two trees that have it, about.
@@ -89,6 +89,19 @@ impl Group {
     #[must_use]
     pub fn new(last_delivered: StreamId, entries_read: Option<u64>) -> Group {
         Group { last_delivered, entries_read, ..Group::default() }
+    }
+
+    /// Notes that the group was given the entry `id` of a stream, if that is news to it.
+    pub(super) fn note_read(&mut self, id: StreamId, ids: Ids, len: usize) {
+        if id <= self.last_delivered {
+            return;
+        }
+        self.entries_read = match self.entries_read {
+            Some(read) if !ids.has_gap_from(id, len) => Some(read + 1),
+            read if ids.entries_added == 0 => read,
+            _ => ids.entries_up_to(id, len),
+        };
+        self.last_delivered = id;
     }
 
     /// Consumers in the order of their names.

@@ -107,18 +107,24 @@ fn lags_are_known_until_deletions_hide_them() {
     assert!(!stream.add_group(b"g", Group::default()));
     let lag = |stream: &Stream| stream.lag(stream.group(b"g").expect("there"));
     assert_eq!(lag(&stream), Some(5));
-    stream.deliver(b"g", id(1, 0));
-    stream.deliver(b"g", id(2, 0));
-    stream.deliver(b"g", id(1, 0));
+    let deliver = |stream: &mut Stream, after, count| {
+        let mut given = Vec::new();
+        let now = Millis(1);
+        stream.deliver(b"g", None, after, count, now, |entry| given.push(entry.id.ms));
+        given
+    };
+    assert_eq!(deliver(&mut stream, StreamId::MIN, 2), [1, 2]);
+    assert_eq!(deliver(&mut stream, StreamId::MIN, 1), [1], "nothing new");
     let group = stream.group(b"g").expect("there");
     assert_eq!((group.last_delivered, group.entries_read), (id(2, 0), Some(2)));
     assert_eq!(lag(&stream), Some(3));
     stream.remove(id(4, 0));
     assert_eq!(lag(&stream), None, "the gap is still ahead");
-    stream.deliver(b"g", id(3, 0));
+    assert_eq!(deliver(&mut stream, id(2, 0), 1), [3]);
     assert_eq!(stream.group(b"g").map(|group| group.entries_read), Some(None));
-    stream.deliver(b"g", id(5, 0));
+    assert_eq!(deliver(&mut stream, id(3, 0), 9), [5]);
     assert_eq!(lag(&stream), Some(0), "at the last entry all are read");
+    assert!(deliver(&mut stream, StreamId::MAX, 9).is_empty());
     assert!(stream.remove_group(b"g") && !stream.remove_group(b"g"));
 }
 
