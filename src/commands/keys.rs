@@ -19,7 +19,7 @@ pub const INVALID: CmdError = CmdError::text("ERR Invalid arguments specified fo
 /// Finds the request's keys, in the order of the key specs.
 ///
 /// # Errors
-/// [`INVALID`] when a key count is missing, no number, or larger than the arguments there are.
+/// [`INVALID`] when a key count is missing or larger than the arguments there are.
 pub fn find(command: &Registered, request: RawRequest<'_>, found: &mut Found) -> CmdResult<()> {
     if let Some(find_keys) = command.find_keys {
         return find_keys(request, found);
@@ -40,13 +40,20 @@ pub fn find_by_spec(spec: &KeySpec, request: RawRequest<'_>, found: &mut Found) 
     let Some(first) = begin(spec.begin, request) else {
         return Ok(());
     };
+    let mut flags = spec.flags;
     let (first, last, step) = match spec.find {
         Find::Range { last_key, step, limit } => {
             (first, range_end(first, last_key, limit, request.len()), usize::from(step))
         }
         Find::Count { index, first: offset, step } => {
-            let count = request.get(first + usize::from(index)).and_then(parse_i64);
-            let count = count.and_then(|n| usize::try_from(n).ok()).ok_or(INVALID)?;
+            let text = request.get(first + usize::from(index)).ok_or(INVALID)?;
+            let number = parse_i64(text);
+            if number.is_none() {
+                // Read by an older part of Redis, which takes it as C does and knows no flags.
+                flags = KeyFlags::empty();
+            }
+            let count = usize::try_from(number.unwrap_or_else(|| leading_number(text)));
+            let count = count.unwrap_or(0);
             let from = first + usize::from(offset);
             let span = count.checked_mul(usize::from(step)).ok_or(INVALID)?;
             let Some(last) = from.checked_add(span).and_then(|end| end.checked_sub(1)) else {
@@ -62,8 +69,18 @@ pub fn find_by_spec(spec: &KeySpec, request: RawRequest<'_>, found: &mut Found) 
     if last >= request.len() || first >= request.len() {
         return Err(INVALID);
     }
-    found.extend((first..=last).step_by(step.max(1)).map(|index| (index as u32, spec.flags)));
+    found.extend((first..=last).step_by(step.max(1)).map(|index| (index as u32, flags)));
     Ok(())
+}
+
+/// The number that a text begins with, as C's `atoi` reads it; 0 if there is none.
+fn leading_number(text: &[u8]) -> i64 {
+    let text = text.trim_ascii_start();
+    let text = text.strip_prefix(b"+").unwrap_or(text);
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
+    let add =
+        |number: i64, digit: &u8| number.saturating_mul(10).saturating_add((digit - b'0').into());
+    digits.fold(0, add)
 }
 
 /// The argument at which the search begins; `None` if the request has no such place.

@@ -313,10 +313,14 @@ impl Encoder {
 
     #[inline]
     fn length(&mut self, sigil: u8, len: usize) {
-        if len < 10 {
-            self.buf.extend_from_slice(&[sigil, b'0' + len as u8, b'\r', b'\n']);
-        } else {
-            self.number(sigil, len as i64);
+        let digit = |number: usize| b'0' + number as u8;
+        match len {
+            0..10 => self.buf.extend_from_slice(&[sigil, digit(len), b'\r', b'\n']),
+            10..100 => {
+                let header = [sigil, digit(len / 10), digit(len % 10), b'\r', b'\n'];
+                self.buf.extend_from_slice(&header);
+            }
+            _ => self.number(sigil, len as i64),
         }
     }
 
