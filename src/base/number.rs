@@ -50,6 +50,12 @@ impl DoubleText {
         DoubleText { bytes, len: text.len() as u8 }
     }
 
+    /// An integer in full, however large.
+    #[must_use]
+    pub fn of_int(value: i64) -> DoubleText {
+        DoubleText::of(itoa::Buffer::new().format(value).as_bytes())
+    }
+
     fn push(&mut self, text: &[u8]) {
         let len = usize::from(self.len);
         self.bytes[len..len + text.len()].copy_from_slice(text);

@@ -12,6 +12,7 @@ pub mod connection;
 mod context;
 pub mod expiry;
 pub mod generic;
+pub mod geo;
 pub mod hash;
 pub mod help;
 pub mod keys;

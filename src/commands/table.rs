@@ -18,6 +18,7 @@ const FAMILIES: &[&[&Command]] = &[
     super::bitmap::COMMANDS,
     super::zset::COMMANDS,
     super::stream::COMMANDS,
+    super::geo::COMMANDS,
 ];
 
 /// A command in the table, with what is worth computing once.

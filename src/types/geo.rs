@@ -62,6 +62,20 @@ impl Point {
         }
     }
 
+    /// The place of a member, whatever its score: one that is no geohash is read as the processor
+    /// converts it.
+    #[must_use]
+    pub fn of_member(score: f64) -> Point {
+        const TOP: f64 = (1_u64 << 63) as f64;
+        let signed =
+            |score: f64| if (-TOP..TOP).contains(&score) { score as i64 } else { i64::MIN };
+        Point::of_score(if score < TOP {
+            signed(score) as u64
+        } else {
+            signed(score - TOP) as u64 ^ 1 << 63
+        })
+    }
+
     /// Metres along the globe (haversine).
     #[must_use]
     pub fn distance(self, other: Point) -> f64 {

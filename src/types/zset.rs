@@ -23,6 +23,7 @@ use super::sample::Selection;
 use super::table::Table;
 use super::{Collection, Kind, Limits, ValueRef};
 use crate::base::Rng;
+use crate::base::number::{DoubleText, format_double};
 pub use lex::LexBound;
 use packed::{SCORE_BYTES, find, insert_packed, pairs, parse_score};
 use tree::Tree;
@@ -196,6 +197,15 @@ impl Zset {
         if let Shape::Pack(pack) = self.0.shape() {
             return lex::ranks(pack, min, max, backwards);
         }
+        let mut all = self.iter();
+        let outside = |first: Option<(ValueRef<'_>, f64)>, inside: &dyn Fn(&[u8]) -> bool| {
+            first.is_none_or(|(member, _)| !inside(member.text(&mut itoa::Buffer::new())))
+        };
+        if outside(all.next_back(), &|last| min.is_before(last))
+            || outside(self.iter().next(), &|first| max.is_after(first))
+        {
+            return 0..0;
+        }
         let start = self.partition_point(|_, member| !min.is_before(member));
         let end = self.partition_point(|_, member| max.is_after(member));
         start..end.max(start)
@@ -274,6 +284,24 @@ impl Zset {
             Shape::Big(big) => big.members.scan(cursor, count, |member, score| {
                 emit(ValueRef::Bytes(member), stored(score));
             }),
+        }
+    }
+
+    /// A score as a scan shows it: in a listpack, large integers are written out.
+    #[must_use]
+    pub fn score_text(&self, score: f64) -> DoubleText {
+        match self.0.shape() {
+            Shape::Pack(pack) if pack.form() == Form::Listpack => {
+                packed::whole(score).map_or_else(|| format_double(score), DoubleText::of_int)
+            }
+            Shape::Pack(_) | Shape::Big(_) => format_double(score),
+        }
+    }
+
+    /// Reports the big encoding from now on, as Redis does after SORT.
+    pub fn leave_listpack(&mut self) {
+        if let ShapeMut::Pack(pack) = self.0.shape_mut() {
+            pack.set_form(Form::Wide);
         }
     }
 

@@ -16,7 +16,7 @@ use crate::spec::{
     Arg, ArgKind, Arity, Begin, Categories, CmdError, CmdResult, CommandSpec, Event, Find, Flags,
     Group, KeyFlags, KeySpec, Plan,
 };
-use crate::types::{Collection, End, List, Set, ValueRef, Zset};
+use crate::types::{Collection, End, Kind, List, Set, ValueRef, Zset};
 
 const NOT_A_SCORE: CmdError =
     CmdError::text("ERR One or more scores can't be converted into double");
@@ -218,6 +218,11 @@ impl<'a> Query<'a> {
 }
 
 fn run(cx: &mut Ctx<'_>, key: &Key<'_>, mut query: Query<'_>) -> CmdResult<Reply> {
+    if cx.db.kind(key) == Some(Kind::Zset)
+        && let Some(mut zset) = cx.db.get_mut::<Zset>(key)?
+    {
+        zset.leave_listpack();
+    }
     let mut elements = match cx.db.read(key) {
         None => Vec::new(),
         Some(entry) => {

@@ -71,14 +71,38 @@ fn zadd(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         scores.push(score(&mut ahead)?);
         ahead.bytes()?;
     }
+    let elements = scores.into_iter().map(|score| {
+        args.bytes()?;
+        Ok((score, args.bytes()?))
+    });
+    let Changes { added, changed } = add(cx, &key, options.condition, elements)?;
+    Ok(Reply::Int(if options.count_changes { changed } else { added }))
+}
+
+/// How many members an addition has added, and how many it has added or changed.
+pub struct Changes {
+    pub added: i64,
+    pub changed: i64,
+}
+
+/// Sets the scores of members where the condition allows it.
+///
+/// # Errors
+/// If the key holds another kind, or the next element cannot be read.
+#[inline]
+pub fn add<'m>(
+    cx: &mut Ctx<'_>,
+    key: &Key<'_>,
+    condition: Condition,
+    elements: impl Iterator<Item = CmdResult<(f64, &'m [u8])>>,
+) -> CmdResult<Changes> {
     let limits = cx.limits();
     let (mut added, mut changed) = (0, 0);
-    if let Some(mut zset) = open(cx, &key, options.condition)? {
-        for score in scores {
-            args.bytes()?;
-            let member = args.bytes()?;
+    if let Some(mut zset) = open(cx, key, condition)? {
+        for element in elements {
+            let (score, member) = element?;
             zset.update(member, &limits, |old| {
-                if !options.condition.allows(old, score) || old == Some(score) {
+                if !condition.allows(old, score) || old == Some(score) {
                     return None;
                 }
                 added += i64::from(old.is_none());
@@ -88,22 +112,22 @@ fn zadd(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         }
     }
     if changed > 0 {
-        cx.changed(&key, Event::zset("zadd"));
+        cx.changed(key, Event::zset("zadd"));
     }
-    Ok(Reply::Int(if options.count_changes { changed } else { added }))
+    Ok(Changes { added, changed })
 }
 
 /// When a member's score is set.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Condition {
     /// NX: only if it is no member yet.
-    absent: bool,
+    pub absent: bool,
     /// XX: only if it is one.
-    present: bool,
+    pub present: bool,
     /// GT: a member's only to a greater one.
-    greater: bool,
+    pub greater: bool,
     /// LT: a member's only to a lesser one.
-    less: bool,
+    pub less: bool,
 }
 
 impl Condition {

@@ -25,10 +25,7 @@ pub fn score_bounds(min: &[u8], max: &[u8]) -> CmdResult<(Bound<f64>, Bound<f64>
 ///
 /// # Errors
 /// If one begins otherwise.
-pub(super) fn lex_bounds<'a>(
-    min: &'a [u8],
-    max: &'a [u8],
-) -> CmdResult<(LexBound<'a>, LexBound<'a>)> {
+pub fn lex_bounds<'a>(min: &'a [u8], max: &'a [u8]) -> CmdResult<(LexBound<'a>, LexBound<'a>)> {
     let read = |text: &'a [u8]| match text {
         b"-" => Some(LexBound::Min),
         b"+" => Some(LexBound::Max),
@@ -40,7 +37,7 @@ pub(super) fn lex_bounds<'a>(
 }
 
 /// The ranks from `start` to `stop`, both included; negative ones count from the end.
-pub(super) fn ranks(start: i64, stop: i64, len: usize) -> Range<usize> {
+pub fn ranks(start: i64, stop: i64, len: usize) -> Range<usize> {
     let len_signed = len as i64; // a collection's length fits
     let absolute = |rank: i64| if rank < 0 { rank.saturating_add(len_signed) } else { rank };
     let (start, stop) = (absolute(start).max(0), absolute(stop).min(len_signed - 1));

@@ -1,6 +1,6 @@
 //! Sorted sets: members in order of their scores under one key.
 
-mod add;
+pub mod add;
 mod bounds;
 mod combine;
 mod inputs;
@@ -12,9 +12,7 @@ mod rank;
 mod read;
 mod remove;
 mod scan;
-mod store;
-
-pub use bounds::score_bounds;
+pub mod store;
 
 use super::{Command, bulk_value};
 use crate::resp::{Encoder, Proto};

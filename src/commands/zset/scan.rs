@@ -1,7 +1,6 @@
 //! Walking a sorted set in steps.
 
 use super::READ;
-use crate::base::number::format_double;
 use crate::commands::scan::{Extra, Options, Page, read_cursor};
 use crate::commands::{Args, Command, Ctx, Reply};
 use crate::spec::{Arg, ArgKind, Arity, CmdResult, CommandSpec, Flags, Group};
@@ -45,7 +44,7 @@ fn zscan(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         let member = member.text(&mut digits);
         if options.matches(member) {
             page.push(member);
-            page.push(&format_double(score));
+            page.push(&zset.score_text(score));
         }
     });
     page.finish(next, cx.out);

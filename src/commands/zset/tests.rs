@@ -482,3 +482,41 @@ fn ranks_come_with_scores_if_asked_for() {
         "#,
     );
 }
+#[test]
+fn sets_and_sorted_sets_are_combined() {
+    let mut local = Local::default();
+    local.check(
+        r#"
+        ZADD z 1 a 2 b 3 c => :3
+        ZADD y 10 b 20 c 30 d => :3
+        SADD s c d x => :3
+        ZUNION 2 z y AGGREGATE min AGGREGATE max WITHSCORES => ["a" "1" "b" "10" "c" "20" "d" "30"]
+        ZUNION 3 z y s WITHSCORES => ["a" "1" "x" "1" "b" "12" "c" "24" "d" "31"]
+        ZUNION 3 z y s WEIGHTS 2 3 4 WITHSCORES => ["a" "2" "x" "4" "b" "34" "c" "70" "d" "94"]
+        ZUNION 3 z y s WEIGHTS 2 3 4 WEIGHTS 1 1 1 AGGREGATE MAX WITHSCORES => ["a" "1" "x" "1" "b" "10" "c" "20" "d" "30"]
+        ZUNION 2 z z => ["a" "b" "c"]
+        ZINTER 2 z y WITHSCORES => ["b" "12" "c" "23"]
+        ZINTER 3 z y s WITHSCORES => ["c" "24"]
+        ZINTER 2 z none WITHSCORES => []
+        ZINTER 2 z y AGGREGATE MIN WITHSCORES => ["b" "2" "c" "3"]
+        ZDIFF 2 z y WITHSCORES => ["a" "1"]
+        ZDIFF 1 s WITHSCORES => ["c" "1" "d" "1" "x" "1"]
+        ZDIFF 2 z z => []
+        ZDIFF 2 none z => []
+        ZINTERCARD 2 z y => :2
+        ZINTERCARD 2 z y LIMIT 1 => :1
+        ZINTERCARD 2 z y LIMIT 0 => :2
+        ZINTERCARD 2 z y LIMIT 1 LIMIT 2 => :2
+        ZINTERCARD 2 z s => :1
+        ZUNIONSTORE d 2 z y => :4
+        ZRANGE d 0 -1 WITHSCORES => ["a" "1" "b" "12" "c" "23" "d" "30"]
+        OBJECT ENCODING d => "listpack"
+        ZDIFFSTORE z 2 z y => :1
+        ZRANGE z 0 -1 WITHSCORES => ["a" "1"]
+        ZINTERSTORE d 2 z none => :0
+        EXISTS d => :0
+        ZINTERSTORE s 2 s y => :2
+        ZRANGE s 0 -1 WITHSCORES => ["c" "21" "d" "31"]
+        "#,
+    );
+}

@@ -34,7 +34,8 @@ impl Cell {
             let cells = f64::from(1_u32 << self.step);
             let edge = |index: u32| -max + f64::from(index) / cells * (2.0 * max);
             let index = gather(bits);
-            edge(index)..edge(index + 1)
+            // Only scores that no place has get so far that this wraps, as it does in Redis.
+            edge(index)..edge(index.wrapping_add(1))
         };
         Area {
             longitude: side(self.bits >> 1, LONGITUDE_MAX),

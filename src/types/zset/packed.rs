@@ -20,6 +20,12 @@ pub(super) fn parse_score(value: ValueRef<'_>) -> Option<f64> {
     }
 }
 
+/// The integer that Redis packs a score as, if it can: -0 is 0 then.
+pub(super) fn whole(score: f64) -> Option<i64> {
+    const LARGEST: f64 = (1_u64 << 62) as f64;
+    (score.abs() <= LARGEST && score.fract() == 0.0).then_some(score as i64)
+}
+
 /// Where a member is in a listpack.
 pub(super) struct Found {
     pub at: usize,
@@ -51,10 +57,12 @@ pub(super) fn insert_packed(pack: &mut Pack, member: &[u8], score: f64) {
         }
         at = entries.at();
     }
-    // Redis stores an integer where it can: a packed -0 is 0.
-    let narrow = pack.form() == Form::Listpack;
-    let text = format_double(if narrow && score == 0.0 { 0.0 } else { score });
-    listpack::insert(pack, at, &[ValueRef::of(member), ValueRef::of(&text)]);
+    let text = format_double(score);
+    let stored = match whole(score) {
+        Some(whole) if pack.form() == Form::Listpack => ValueRef::Int(whole),
+        _ => ValueRef::of(&text),
+    };
+    listpack::insert(pack, at, &[ValueRef::of(member), stored]);
 }
 
 pub(super) fn pairs(pack: &Pack) -> impl Iterator<Item = (ValueRef<'_>, f64)> {
