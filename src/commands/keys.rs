@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::Registered;
 use crate::base::number::parse_i64;
 use crate::resp::RawRequest;
-use crate::spec::{Begin, CmdError, CmdResult, Find, KeyFlags, KeySpec};
+use crate::spec::{Begin, CmdError, CmdResult, Find, Flags, KeyFlags, KeySpec};
 
 /// A request with more keys than this keeps them on the heap.
 const INLINE_KEYS: usize = 16;
@@ -19,16 +19,45 @@ pub const INVALID: CmdError = CmdError::text("ERR Invalid arguments specified fo
 /// Finds the request's keys, in the order of the key specs.
 ///
 /// # Errors
-/// [`INVALID`] when a key count is missing or larger than the arguments there are.
+/// [`INVALID`] when a key count is missing, no number, or larger than the arguments there are.
 pub fn find(command: &Registered, request: RawRequest<'_>, found: &mut Found) -> CmdResult<()> {
     if let Some(find_keys) = command.find_keys {
         return find_keys(request, found);
     }
+    let mut specs = command.spec.keys.iter().filter(|spec| !spec.flags.contains(KeyFlags::NOT_KEY));
+    if specs.try_for_each(|spec| find_by_spec(spec, request, found)).is_err() {
+        found.clear();
+        return find_leniently(command, request, found);
+    }
+    Ok(())
+}
+
+/// What Redis falls back to when a number of keys makes no sense to the key specs: an older way
+/// that reads the number as C does, names a destination last, and knows no flags.
+fn find_leniently(
+    command: &Registered,
+    request: RawRequest<'_>,
+    found: &mut Found,
+) -> CmdResult<()> {
+    let (mut counted, mut destination) = (None, None);
     for spec in command.spec.keys {
-        if !spec.flags.contains(KeyFlags::NOT_KEY) {
-            find_by_spec(spec, request, found)?;
+        match (spec.begin, spec.find) {
+            (Begin::Index(at), Find::Count { index, first, step: 1 }) => {
+                counted = Some((at + index, usize::from(at + first)));
+            }
+            (Begin::Index(at), _) => destination = Some(u32::from(at)),
+            _ => {}
         }
     }
+    let (number, first) = counted.ok_or(INVALID)?;
+    let number = request.get(usize::from(number)).map_or(0, leading_number);
+    if number == 0 || number > request.len().saturating_sub(first) {
+        // Redis does not ask for keys what will be refused anyway.
+        let may_lack = command.flags.contains(Flags::NO_MANDATORY_KEYS);
+        return if may_lack { Ok(()) } else { Err(INVALID) };
+    }
+    let counted = (first..first + number).map(|index| index as u32);
+    found.extend(counted.chain(destination).map(|index| (index, KeyFlags::empty())));
     Ok(())
 }
 
@@ -40,27 +69,20 @@ pub fn find_by_spec(spec: &KeySpec, request: RawRequest<'_>, found: &mut Found) 
     let Some(first) = begin(spec.begin, request) else {
         return Ok(());
     };
-    let mut flags = spec.flags;
     let (first, last, step) = match spec.find {
         Find::Range { last_key, step, limit } => {
             (first, range_end(first, last_key, limit, request.len()), usize::from(step))
         }
         Find::Count { index, first: offset, step } => {
-            let text = request.get(first + usize::from(index)).ok_or(INVALID)?;
-            let number = parse_i64(text);
-            if number.is_none() {
-                // Read by an older part of Redis, which takes it as C does and knows no flags.
-                flags = KeyFlags::empty();
-            }
-            let count = usize::try_from(number.unwrap_or_else(|| leading_number(text)));
-            let count = count.unwrap_or(0);
+            let count = request.get(first + usize::from(index)).and_then(parse_i64);
+            let count = count.and_then(|n| usize::try_from(n).ok()).ok_or(INVALID)?;
             let from = first + usize::from(offset);
             let span = count.checked_mul(usize::from(step)).ok_or(INVALID)?;
             let Some(last) = from.checked_add(span).and_then(|end| end.checked_sub(1)) else {
                 return Err(INVALID);
             };
             if count == 0 {
-                return Ok(());
+                return Err(INVALID);
             }
             (from, last, usize::from(step))
         }
@@ -69,18 +91,18 @@ pub fn find_by_spec(spec: &KeySpec, request: RawRequest<'_>, found: &mut Found) 
     if last >= request.len() || first >= request.len() {
         return Err(INVALID);
     }
-    found.extend((first..=last).step_by(step.max(1)).map(|index| (index as u32, flags)));
+    found.extend((first..=last).step_by(step.max(1)).map(|index| (index as u32, spec.flags)));
     Ok(())
 }
 
-/// The number that a text begins with, as C's `atoi` reads it; 0 if there is none.
-fn leading_number(text: &[u8]) -> i64 {
+/// The number that a text begins with, as C's `atoi` reads it; 0 if that is none, or negative.
+fn leading_number(text: &[u8]) -> usize {
     let text = text.trim_ascii_start();
     let text = text.strip_prefix(b"+").unwrap_or(text);
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
-    let add =
-        |number: i64, digit: &u8| number.saturating_mul(10).saturating_add((digit - b'0').into());
-    digits.fold(0, add)
+    digits.fold(0, |number: usize, digit| {
+        number.saturating_mul(10).saturating_add(usize::from(digit - b'0'))
+    })
 }
 
 /// The argument at which the search begins; `None` if the request has no such place.
