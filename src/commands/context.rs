@@ -5,11 +5,16 @@ use std::sync::Arc;
 use crate::base::{Millis, Rng};
 use crate::cluster::ClusterView;
 use crate::config::Settings;
-use crate::keyspace::{Held, Key};
-use crate::resp::Encoder;
-use crate::spec::{CmdError, Event};
+use crate::keyspace::Held;
+use crate::resp::{Encoder, Mark, OwnedRequest};
+use crate::spec::CmdError;
 use crate::state::control::Waiting;
+use crate::state::transaction::Execution;
+use crate::state::watches::Name;
 use crate::state::{Ask, Client, Request, Server, WorkerStats};
+
+use super::blocking::Wanted;
+use super::follow::Followers;
 
 /// A handler's answer. Small replies are values; large ones are streamed into [`Ctx::out`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,12 +51,23 @@ impl Reply {
 }
 
 /// What a batch's commands have brought about, collected for what follows a change.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Effects {
     /// Changes to the dataset, as INFO's `rdb_changes_since_last_save` counts them.
     pub changes: u64,
     /// Number of the request the connection now waits for; see [`Ctx::ask`].
     pub awaiting: Option<u64>,
+    /// Answers that a transaction waits for, and where in the output they belong.
+    pub gaps: Vec<(u64, Mark)>,
+    /// The connection shall wait for keys; see [`Ctx::block`].
+    pub wanted: Option<Wanted>,
+    /// Changed keys that somebody waits for, in the order of their changes.
+    pub ready: Vec<Name>,
+    /// What replicas and the append-only file get instead of the command now running; `None`: the
+    /// command as it was sent.
+    pub instead: Option<Vec<OwnedRequest>>,
+    /// Commands that a transaction ran, by their numbers.
+    pub inner: Vec<usize>,
 }
 
 /// Everything a handler may touch, made once per batch.
@@ -71,17 +87,19 @@ pub struct Ctx<'a> {
     pub stats: &'a WorkerStats,
     pub rng: &'a mut Rng,
     pub effects: Effects,
+    /// Who wants to hear of changes; looked at under the locks, so that nobody is missed.
+    pub followers: Followers,
+    /// The transaction that EXEC runs.
+    pub execution: Option<&'a Execution>,
+    /// Whether commands may make the connection wait: not inside a transaction.
+    pub may_block: bool,
+    /// The key that a waiting command is run again for.
+    pub woken_by: Option<Name>,
     /// Source of tickets, which tell the answer a connection waits for from one it no longer does.
     pub tickets: &'a mut u64,
 }
 
 impl Ctx<'_> {
-    /// Reports that `key` was changed. Replication, AOF, WATCH and notifications derive from it.
-    #[inline]
-    pub fn changed(&mut self, _key: &Key<'_>, _event: Event) {
-        self.effects.changes += 1;
-    }
-
     /// Posts a request to the control plane; the connection waits and gets its answer as the reply.
     pub fn ask(&mut self, request: Request) -> Result<Reply, CmdError> {
         *self.tickets += 1;

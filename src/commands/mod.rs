@@ -7,10 +7,13 @@
 
 mod args;
 pub mod bitmap;
+mod blocking;
+mod call;
 pub mod cluster;
 pub mod connection;
 mod context;
 pub mod expiry;
+pub mod follow;
 pub mod generic;
 pub mod geo;
 pub mod hash;
@@ -18,16 +21,21 @@ pub mod help;
 pub mod keys;
 mod limits;
 pub mod list;
+mod monitor;
+pub mod pubsub;
 pub mod scan;
 pub mod server;
 pub mod set;
 pub mod stream;
 pub mod string;
 pub mod table;
+pub mod transactions;
 pub mod zset;
 
 pub use args::{Args, Once, Token};
+pub use blocking::{Blocking, Wanted};
 pub use context::{Ctx, Effects, Reply};
+pub use follow::Followers;
 pub use table::{Registered, Table};
 
 use crate::resp::{Encoder, RawRequest};

@@ -19,6 +19,9 @@ const FAMILIES: &[&[&Command]] = &[
     super::zset::COMMANDS,
     super::stream::COMMANDS,
     super::geo::COMMANDS,
+    super::transactions::COMMANDS,
+    super::pubsub::COMMANDS,
+    super::monitor::COMMANDS,
 ];
 
 /// A command in the table, with what is worth computing once.

@@ -10,10 +10,8 @@ use crate::commands::{Ctx, Registered, Table, keys};
 use crate::keyspace::{Key, Keyspace};
 use crate::resp::RawRequest;
 use crate::spec::{CmdError, CmdResult, Flags};
-use crate::state::Client;
 use crate::state::conditions::Condition;
-
-use super::redirect;
+use crate::state::{Client, ClientFlags};
 
 /// Bytes of an unknown command's name and of its arguments that its error repeats.
 const ECHO_MAX: usize = 128;
@@ -83,6 +81,30 @@ pub(super) fn before_keys(
     if !client.authenticated && !command.flags.contains(Flags::NO_AUTH) {
         return Err(CmdError::NoAuth);
     }
+    if client.flags.intersects(RESTRICTED) { is_allowed_now(command, client) } else { Ok(()) }
+}
+
+/// Flags of connections that may not send everything.
+const RESTRICTED: ClientFlags =
+    ClientFlags::MULTI.union(ClientFlags::SUBSCRIBED).union(ClientFlags::MONITOR);
+
+/// Whether the mode that the connection is in allows the command.
+#[cold]
+fn is_allowed_now(command: &'static Registered, client: &Client) -> CmdResult<()> {
+    let (flags, name) = (command.flags, command.spec.name);
+    if client.flags.contains(ClientFlags::MULTI) && flags.contains(Flags::NO_MULTI) {
+        return Err(CmdError::text("ERR Command not allowed inside a transaction"));
+    }
+    if client.only_listens() && !flags.contains(Flags::WHILE_SUBSCRIBED) {
+        return Err(CmdError::owned(format!(
+            "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
+             RESET are allowed in this context"
+        )));
+    }
+    let keys = Flags::WRITE.union(Flags::READONLY).union(Flags::MAY_REPLICATE);
+    if client.flags.contains(ClientFlags::MONITOR) && flags.intersects(keys) {
+        return Err(CmdError::text("ERR Replica can't interact with the keyspace"));
+    }
     Ok(())
 }
 
@@ -115,6 +137,12 @@ where
         return Ok(());
     }
     let mut found = keys::Found::new();
+    if command.flags.contains(Flags::SHARD_CHANNELS) {
+        let find = |spec| keys::find_by_spec(spec, request, &mut found);
+        drop(command.spec.keys.iter().try_for_each(find));
+        found.iter().for_each(|&(index, _)| add(index as usize));
+        return Ok(());
+    }
     // What makes no sense as keys is the handler's to refuse, in the command's own words.
     if keys::find(command, request, &mut found).is_ok() {
         found.sort_unstable_by_key(|&(index, _)| index);
@@ -123,18 +151,25 @@ where
     Ok(())
 }
 
-/// Whether CLIENT PAUSE holds the command back.
+/// Whether CLIENT PAUSE holds a command with these flags back.
 #[inline]
-pub(super) fn is_paused(command: &'static Registered, conditions: Condition) -> bool {
+pub(super) fn is_paused(flags: Flags, conditions: Condition) -> bool {
     if !conditions.intersects(Condition::PAUSE_ALL.union(Condition::PAUSE_WRITES)) {
         return false;
     }
     conditions.contains(Condition::PAUSE_ALL)
-        || command.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE))
+        || flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE))
+}
+
+/// What is asked for: a command, with the flags of all that it will run.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    pub command: &'static Registered,
+    pub flags: Flags,
 }
 
 /// A gate asked under the request's locks.
-type Gate = fn(&Ctx<'_>, &'static Registered, Condition) -> CmdResult<()>;
+type Gate = fn(&Ctx<'_>, Asked, Condition) -> CmdResult<()>;
 
 /// In the order in which refusals win; cluster routing comes before all of them.
 const GATES: &[Gate] = &[debug_is_enabled, memory_is_left, dataset_is_loaded];
@@ -142,24 +177,16 @@ const GATES: &[Gate] = &[debug_is_enabled, memory_is_left, dataset_is_loaded];
 /// Conditions and flags under which the slow gates must be asked.
 const SUSPICIOUS: Condition = Condition::LOADING.union(Condition::OUT_OF_MEMORY);
 
-/// Gates that need the locks: slot ownership, memory, loading.
+/// Gates that need the locks, after slot ownership: memory, loading.
 #[inline]
-pub(super) fn under_locks(
-    cx: &mut Ctx<'_>,
-    command: &'static Registered,
-    keys: &[Key<'_>],
-    conditions: Condition,
-) -> CmdResult<()> {
-    if cx.view.is_some() && !keys.is_empty() {
-        redirect::check(cx, command, keys, conditions)?;
-    }
-    if conditions.intersects(SUSPICIOUS) || command.flags.contains(Flags::PROTECTED) {
-        return GATES.iter().try_for_each(|gate| gate(cx, command, conditions));
+pub(super) fn under_locks(cx: &Ctx<'_>, asked: Asked, conditions: Condition) -> CmdResult<()> {
+    if conditions.intersects(SUSPICIOUS) || asked.flags.contains(Flags::PROTECTED) {
+        return GATES.iter().try_for_each(|gate| gate(cx, asked, conditions));
     }
     Ok(())
 }
 
-fn debug_is_enabled(cx: &Ctx<'_>, command: &'static Registered, _: Condition) -> CmdResult<()> {
+fn debug_is_enabled(cx: &Ctx<'_>, Asked { command, .. }: Asked, _: Condition) -> CmdResult<()> {
     if !command.flags.contains(Flags::PROTECTED) {
         return Ok(());
     }
@@ -176,12 +203,12 @@ fn debug_is_enabled(cx: &Ctx<'_>, command: &'static Registered, _: Condition) ->
     )))
 }
 
-fn memory_is_left(_: &Ctx<'_>, command: &'static Registered, on: Condition) -> CmdResult<()> {
-    let refused = on.contains(Condition::OUT_OF_MEMORY) && command.flags.contains(Flags::DENY_OOM);
+fn memory_is_left(_: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()> {
+    let refused = on.contains(Condition::OUT_OF_MEMORY) && asked.flags.contains(Flags::DENY_OOM);
     if refused { Err(CmdError::OutOfMemory) } else { Ok(()) }
 }
 
-fn dataset_is_loaded(_: &Ctx<'_>, command: &'static Registered, on: Condition) -> CmdResult<()> {
-    let refused = on.contains(Condition::LOADING) && !command.flags.contains(Flags::LOADING);
+fn dataset_is_loaded(_: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()> {
+    let refused = on.contains(Condition::LOADING) && !asked.flags.contains(Flags::LOADING);
     if refused { Err(CmdError::Loading) } else { Ok(()) }
 }

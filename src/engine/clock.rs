@@ -32,6 +32,13 @@ impl Clock {
         now()
     }
 
+    /// Unix time now, in milliseconds and in microseconds.
+    #[must_use]
+    pub fn time(&self) -> (Millis, u64) {
+        let unix_micros = self.unix_micros(self.read());
+        (Millis(unix_micros / 1000), unix_micros)
+    }
+
     /// Unix time at a reading.
     #[inline]
     #[must_use]

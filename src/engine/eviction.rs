@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use super::Clock;
 use crate::base::{Millis, Rng};
+use crate::commands::follow;
 use crate::config::Settings;
 use crate::config::table::MaxmemoryPolicy;
 use crate::keyspace::{Criteria, Eviction, Evictor, Garbage, Order};
+use crate::spec::Event;
 use crate::state::Server;
 
 /// The allocator is asked again after this time when the limit is near: often enough that what the
@@ -134,7 +136,7 @@ impl Bailiff {
             if fits() {
                 break Ended::Sufficed;
             }
-            let evicted = |_, _: &[u8]| {};
+            let evicted = |place, key: &[u8]| follow::removed(server, place, key, Event::EVICTED);
             match self.evictor.evict(&server.keyspace, criteria, now, turn.rng, evicted) {
                 Eviction::Done(heavy) => {
                     count += 1;

@@ -2,11 +2,14 @@
 //! bytes and hands bytes back, so that the whole engine runs in-process under test.
 
 mod admission;
+mod blocking;
 mod clock;
 mod eviction;
+mod gaps;
 mod group;
 mod redirect;
 pub mod session;
+mod stage;
 pub mod testing;
 #[cfg(test)]
 mod tests;

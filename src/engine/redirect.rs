@@ -6,20 +6,20 @@
 
 use crate::cluster::redirect::decide;
 use crate::cluster::{ClientFacts, CommandFacts, KeyFacts};
-use crate::commands::{Ctx, Registered};
+use crate::commands::Ctx;
 use crate::keyspace::Key;
 use crate::spec::{CmdError, CmdResult, Flags};
 use crate::state::ClientFlags;
 use crate::state::conditions::Condition;
 
-/// Serves the request here, or says where else.
+/// Serves a request with these flags and keys here, or says where else.
 ///
 /// # Errors
 /// MOVED, ASK, TRYAGAIN, CROSSSLOT or CLUSTERDOWN.
 #[inline]
 pub(super) fn check(
     cx: &mut Ctx<'_>,
-    command: &'static Registered,
+    flags: Flags,
     keys: &[Key<'_>],
     conditions: Condition,
 ) -> CmdResult<()> {
@@ -31,15 +31,11 @@ pub(super) fn check(
     if !down && together && view.is_simply_mine(first.slot) {
         return Ok(());
     }
-    decide_slowly(cx, command, keys)
+    decide_slowly(cx, flags, keys)
 }
 
 #[cold]
-fn decide_slowly(
-    cx: &mut Ctx<'_>,
-    command: &'static Registered,
-    keys: &[Key<'_>],
-) -> CmdResult<()> {
+fn decide_slowly(cx: &mut Ctx<'_>, flags: Flags, keys: &[Key<'_>]) -> CmdResult<()> {
     let Some(view) = cx.view else {
         return Ok(());
     };
@@ -50,18 +46,18 @@ fn decide_slowly(
     };
     let slots = keys.iter().map(|key| key.slot);
     let db = &mut cx.db;
-    decide(view, slots, facts(command), client, || key_facts(db, keys))
+    decide(view, slots, facts(flags), client, || key_facts(db, keys))
         .map_err(|refusal| CmdError::owned(refusal.to_string()))
 }
 
-fn facts(command: &'static Registered) -> CommandFacts {
-    let flags = [
+fn facts(flags: Flags) -> CommandFacts {
+    let known = [
         (Flags::WRITE, CommandFacts::WRITE),
         (Flags::SHARD_CHANNELS, CommandFacts::PUBSUB_SHARD),
         (Flags::MIGRATES, CommandFacts::MIGRATE),
         (Flags::ASKING, CommandFacts::ASKING),
     ];
-    let set = flags.into_iter().filter(|(flag, _)| command.flags.contains(*flag));
+    let set = known.into_iter().filter(|(flag, _)| flags.contains(*flag));
     set.map(|(_, fact)| fact).collect()
 }
 

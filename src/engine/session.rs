@@ -2,10 +2,17 @@
 
 use std::sync::atomic::Ordering;
 
+use super::blocking;
+use super::gaps::Gaps;
 use super::group;
 use super::worker::Worker;
+use crate::base::Millis;
+use crate::commands::pubsub::write_change;
 use crate::resp::{Batch, Encoder, Limits, Parser, ProtocolError};
-use crate::state::{Client, ClientFlags, Mail};
+use crate::spec::CmdError;
+use crate::state::conditions::Condition;
+use crate::state::pubsub::Medium;
+use crate::state::{Client, ClientFlags, Mail, Server};
 
 /// Requests parsed before the first of them runs.
 const PARSED_MAX: usize = 256;
@@ -26,12 +33,22 @@ pub enum Progress {
 }
 
 /// What the next request waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Wait {
     /// The answer with this ticket.
     Answer(u64),
     /// The end of CLIENT PAUSE.
     Pause,
+    /// One of the keys of a blocking command.
+    Keys(blocking::Wait),
+}
+
+/// Why a wait has to be looked at again.
+#[derive(Clone, Copy, Debug)]
+enum Nudge {
+    /// CLIENT UNBLOCK, with an error when `true`.
+    Unblock(bool),
+    Recheck,
 }
 
 /// One connection's conversation.
@@ -44,6 +61,9 @@ pub struct Session {
     pub(super) out: Encoder,
     pub(super) tickets: u64,
     pub(super) wait: Option<Wait>,
+    /// Answers that the output written so far still lacks.
+    pub(super) gaps: Gaps,
+    nudge: Option<Nudge>,
     killed: bool,
 }
 
@@ -59,6 +79,8 @@ impl Session {
             out,
             tickets: 0,
             wait: None,
+            gaps: Gaps::default(),
+            nudge: None,
             killed: false,
         }
     }
@@ -82,7 +104,7 @@ impl Session {
             if self.killed || self.client.flags.contains(ClientFlags::CLOSE_AFTER_REPLY) {
                 return Progress::Closing;
             }
-            if self.wait.is_some() {
+            if self.is_waiting(worker) {
                 return Progress::Waiting;
             }
             if self.next == self.batch.len() && !self.parse(worker) {
@@ -147,29 +169,113 @@ impl Session {
     /// Takes a message; call [`Session::run`] afterwards.
     pub fn deliver(&mut self, mail: Mail) {
         match mail {
-            Mail::Answer { ticket, answer } if self.wait == Some(Wait::Answer(ticket)) => {
-                self.wait = None;
-                self.client.set(ClientFlags::BLOCKED, false);
+            Mail::Answer { ticket, answer } if self.awaits_answer(ticket) => {
+                self.stop_waiting();
                 let mark = self.out.mark();
                 match answer {
                     Ok(value) => self.out.value(&value),
                     Err(error) => self.out.error(error.to_string()),
                 }
                 self.drop_unwanted_reply(mark);
+                self.wait = self.gaps.close(&mut self.out).map(Wait::Answer);
             }
-            Mail::Answer { ticket, .. } => {
+            Mail::Served { ticket, reply } if self.awaits_keys(ticket) => {
+                self.stop_waiting();
+                let mark = self.out.mark();
+                self.out.raw_shared(reply);
+                self.drop_unwanted_reply(mark);
+            }
+            Mail::Served { ticket, .. } | Mail::Answer { ticket, .. } => {
                 tracing::debug!(ticket, "answer came after the connection stopped waiting");
             }
             Mail::Push(value) => self.out.value(&value),
             Mail::Wake => {
-                if self.wait == Some(Wait::Pause) {
-                    self.wait = None;
-                    self.client.set(ClientFlags::BLOCKED, false);
+                if matches!(self.wait, Some(Wait::Pause)) {
+                    self.stop_waiting();
                 }
             }
+            Mail::ShardChannelGone(channel) => self.lose_shard_channel(&channel),
             Mail::Kill => self.killed = true,
-            // Answers of the control plane cannot be unblocked, and nothing else blocks.
-            Mail::Unblock(_) => {}
+            Mail::Unblock(with_error) => self.nudge = Some(Nudge::Unblock(with_error)),
+            Mail::Recheck => self.nudge = self.nudge.or(Some(Nudge::Recheck)),
+        }
+    }
+
+    fn awaits_answer(&self, expected: u64) -> bool {
+        matches!(self.wait, Some(Wait::Answer(ticket)) if ticket == expected)
+    }
+
+    fn awaits_keys(&self, ticket: u64) -> bool {
+        matches!(&self.wait, Some(Wait::Keys(wait)) if wait.waiter.ticket == ticket)
+    }
+
+    fn stop_waiting(&mut self) {
+        self.wait = None;
+        self.client.set(ClientFlags::BLOCKED.union(ClientFlags::UNBLOCKABLE), false);
+    }
+
+    /// When the wait ends whatever happens.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Millis> {
+        match &self.wait {
+            Some(Wait::Keys(wait)) => wait.deadline,
+            _ => None,
+        }
+    }
+
+    /// Whether the next request still has to wait, after whatever may end that.
+    fn is_waiting(&mut self, worker: &mut Worker) -> bool {
+        let nudge = self.nudge.take();
+        let Some(Wait::Keys(wait)) = &self.wait else {
+            return self.wait.is_some();
+        };
+        let is_over = wait.deadline.is_some_and(|deadline| deadline <= worker.clock.time().0);
+        let outcome = match nudge {
+            Some(Nudge::Unblock(true)) => {
+                Err(CmdError::text("UNBLOCKED client unblocked via CLIENT UNBLOCK"))
+            }
+            Some(Nudge::Unblock(false)) => Ok(wait.otherwise),
+            _ if is_over => Ok(wait.otherwise),
+            Some(Nudge::Recheck) => {
+                blocking::recheck(worker, &wait.waiter);
+                return true;
+            }
+            None => return true,
+        };
+        // Somebody else was quicker: its outcome is in the mail.
+        if !wait.give_up(&worker.server) {
+            return true;
+        }
+        self.stop_waiting();
+        let mark = self.out.mark();
+        match outcome {
+            Ok(reply) => reply.encode(&mut self.out),
+            Err(error) => self.out.error(error.to_string()),
+        }
+        self.drop_unwanted_reply(mark);
+        false
+    }
+
+    fn lose_shard_channel(&mut self, channel: &[u8]) {
+        let own = &mut self.client.subscriptions;
+        if own.forget_shard_channel(channel) {
+            write_change(&mut self.out, (Medium::ShardChannel, false), Some(channel), own);
+            let listens = !own.is_empty();
+            self.client.set(ClientFlags::SUBSCRIBED, listens);
+            self.client.publish_subscriptions();
+        }
+    }
+
+    /// Takes the connection out of everything that knows of it. Nothing runs any more.
+    pub fn end(&mut self, server: &Server) {
+        if let Some(Wait::Keys(wait)) = self.wait.take() {
+            wait.give_up(server);
+        }
+        server.watches.remove(&self.client.watching);
+        server.pubsub.leave(&mut self.client.subscriptions, &self.client.shared);
+        server.monitors.remove(self.client.shared.id);
+        if server.monitors.count() == 0 {
+            server.conditions.set(Condition::MONITORED, false);
         }
     }
 

@@ -5,7 +5,7 @@
 //! gate, slots are locked when first named and kept.
 //!
 //! A lookup never shows an expired key. On a primary it deletes it, too, and notes its name in
-//! [`Held::expired`] for whoever propagates deletions. What is too large to be freed while slots
+//! [`Held::incidents`] for whoever propagates deletions. What is too large to be freed while slots
 //! are locked goes to [`Held::garbage`].
 //!
 //! Methods take `&mut self` if they may delete or leave a trace in the access history; `peek` and
@@ -53,11 +53,24 @@ pub enum Expiry {
     Show,
 }
 
-/// A key that a lookup found expired and deleted.
+/// Something that a lookup or an insertion brought about and that the command itself does not
+/// report.
 #[derive(Debug)]
-pub struct Expired {
+pub struct Incident {
+    pub kind: IncidentKind,
     pub place: Place,
     pub key: Box<[u8]>,
+}
+
+/// What happened to the key of an [`Incident`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IncidentKind {
+    /// A lookup found it expired and deleted it.
+    Expired,
+    /// It came to be. Told only if [`Held::tell_created`] says so.
+    Created,
+    /// It was looked for to be read and is not there. Told only if [`Held::tell_missed`] says so.
+    Missed,
 }
 
 /// Something large that was removed: to be dropped where nobody waits.
@@ -159,8 +172,13 @@ impl Held<'_> {
         if self.expiry == Expiry::Delete {
             self.discard(key, spot);
             self.counters.expired += 1;
-            self.expired.push(Expired { place: self.place(key), key: key.bytes.into() });
+            self.note(IncidentKind::Expired, key);
         }
+    }
+
+    #[cold]
+    fn note(&mut self, kind: IncidentKind, key: &Key<'_>) {
+        self.incidents.push(Incident { kind, place: self.place(key), key: key.bytes.into() });
     }
 
     /// Takes an entry out and frees it, now or later.
@@ -193,6 +211,9 @@ impl Held<'_> {
     pub fn read(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
         let Some(spot) = self.live(key) else {
             self.counters.misses += 1;
+            if self.tell_missed {
+                self.note(IncidentKind::Missed, key);
+            }
             return None;
         };
         self.counters.hits += 1;
@@ -293,6 +314,9 @@ impl Held<'_> {
         }
         let hasher = self.keyspace.hasher();
         self.store_mut(key).insert(key.hash, entry, hasher);
+        if self.tell_created {
+            self.note(IncidentKind::Created, key);
+        }
     }
 
     /// As [`Held::add`]; where it is now.

@@ -22,7 +22,8 @@ pub mod sweep;
 pub mod table;
 
 pub use access::{
-    CollectionMut, Counters, Expired, Expiry, Garbage, Held, Key, Lifetime, WrongType,
+    CollectionMut, Counters, Expiry, Garbage, Held, Incident, IncidentKind, Key, Lifetime,
+    WrongType,
 };
 pub use entry::{Entry, EntryMut, EntryRef};
 pub use evict::{Criteria, Eviction, Evictor, Order};

@@ -83,6 +83,33 @@ impl Encoder {
         Mark { at: self.buf.len(), shared: self.shared.len() }
     }
 
+    /// Takes out everything written since `mark`.
+    pub fn split_off(&mut self, mark: Mark) -> Encoder {
+        let buf = self.buf.split_off(mark.at);
+        let mut shared = self.shared.split_off(mark.shared);
+        shared.iter_mut().for_each(|(at, _)| *at -= mark.at);
+        let shared_bytes = shared.iter().map(|(_, part)| part.len()).sum();
+        self.shared_bytes -= shared_bytes;
+        Encoder { buf, shared, shared_bytes, proto: self.proto }
+    }
+
+    /// Adds what another encoder has.
+    pub fn append(&mut self, other: Encoder) {
+        let base = self.buf.len();
+        self.shared_bytes += other.shared_bytes;
+        self.shared.extend(other.shared.into_iter().map(|(at, part)| (at + base, part)));
+        self.buf.extend_from_slice(&other.buf);
+    }
+
+    /// Adds bytes that are encoded already, big ones without a copy.
+    pub fn raw_shared(&mut self, encoded: Bytes) {
+        if encoded.len() < SHARED_MIN {
+            self.raw(&encoded);
+        } else {
+            self.share(encoded);
+        }
+    }
+
     /// Drops what was written since `mark`: a command that fails half-way leaves only its error.
     pub fn rewind(&mut self, mark: Mark) {
         self.buf.truncate(mark.at);

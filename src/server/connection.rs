@@ -5,20 +5,26 @@ use std::future::Future;
 use std::io::IoSlice;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::time::Sleep;
 
 use crate::base::Millis;
 use crate::engine::{Progress, Session, Worker};
 use crate::resp::OutputQueue;
+use crate::state::ClientFlags;
 
 /// Chunks handed to one gathered write.
 const SLICES_MAX: usize = 32;
 /// Bytes read ahead of a request that is waiting.
 const READ_AHEAD_MAX: usize = 1024 * 1024;
+/// The longest a timer is set for; a wait that is longer looks at the clock in between.
+const ALARM_MAX: Duration = Duration::from_secs(3600);
 
 /// Serves one connection until it ends.
 pub(super) async fn serve<S>(stream: S, session: Session, worker: Rc<RefCell<Worker>>)
@@ -33,9 +39,12 @@ where
         runnable: false,
         progress: Progress::NeedsInput,
         over_soft_limit_since: None,
+        alarm: None,
     };
     std::future::poll_fn(|cx| connection.poll(cx)).await;
     connection.session.client.shared.close_mailbox();
+    let server = Arc::clone(&connection.worker.borrow().server);
+    connection.session.end(&server);
 }
 
 struct Connection<S> {
@@ -48,6 +57,8 @@ struct Connection<S> {
     progress: Progress,
     /// Since when the pending output is above the soft limit.
     over_soft_limit_since: Option<Millis>,
+    /// Rings when the wait is over, with the time it is set to.
+    alarm: Option<(Millis, Pin<Box<Sleep>>)>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -65,6 +76,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             if self.session.is_killed() || self.flush(cx).is_err() || self.is_over_output_limit() {
                 return Poll::Ready(());
+            }
+            if self.progress == Progress::Waiting && self.alarm_rings(cx) {
+                self.runnable = true;
+                continue;
             }
             match self.progress {
                 Progress::Closing if self.queue.is_empty() => return Poll::Ready(()),
@@ -94,6 +109,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
             }
         }
+    }
+
+    /// Whether the session's wait is over; otherwise the task is woken when it is.
+    fn alarm_rings(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(deadline) = self.session.deadline() else {
+            self.alarm = None;
+            return false;
+        };
+        if self.alarm.as_ref().is_none_or(|(at, _)| *at != deadline) {
+            let (now, _) = self.worker.borrow().clock.time();
+            let left = deadline.since(now).to_duration().min(ALARM_MAX);
+            self.alarm = Some((deadline, Box::pin(tokio::time::sleep(left))));
+        }
+        let rings =
+            self.alarm.as_mut().is_some_and(|(_, sleep)| sleep.as_mut().poll(cx).is_ready());
+        if rings {
+            self.alarm = None;
+        }
+        rings
     }
 
     /// Reads what the socket has into the session's parser; 0 is the end.
@@ -150,7 +184,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let mut worker = self.worker.borrow_mut();
         let now = worker.clock.unix(worker.clock.read());
-        let limit = worker.settings().client_output_buffer_limit.normal;
+        let limits = worker.settings().client_output_buffer_limit;
+        let listens = self.session.client.flags.contains(ClientFlags::SUBSCRIBED);
+        let limit = if listens { limits.pubsub } else { limits.normal };
         let soft = limit.soft > 0 && pending >= limit.soft;
         let since = soft.then(|| self.over_soft_limit_since.unwrap_or(now));
         self.over_soft_limit_since = since;

@@ -3,8 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::commands::follow;
 use crate::engine::Clock;
+use crate::keyspace::Place;
 use crate::keyspace::sweep::Sweeper;
+use crate::spec::Event;
 use crate::state::Server;
 use crate::state::conditions::Condition;
 
@@ -52,7 +55,9 @@ impl Sweep {
             let now = self.clock.unix(reading);
             let mut garbage = Vec::new();
             let pass = server.keyspace.gate().enter(self.lane, false);
-            let swept = self.sweeper.run(&server.keyspace, now, VISITS, &mut garbage, |_, _| {});
+            let lapsed =
+                |place: Place, key: &[u8]| follow::removed(server, place, key, Event::EXPIRED);
+            let swept = self.sweeper.run(&server.keyspace, now, VISITS, &mut garbage, lapsed);
             drop(pass);
             stats.expired_keys.add(swept.removed as u64);
             stats.dirty.add(swept.removed as u64);

@@ -163,6 +163,8 @@ pub enum Plan {
     Alone,
     /// Needs the whole keyspace to itself.
     Exclusive,
+    /// Runs the queued requests of the connection, holding the locks of all their keys.
+    Transaction,
 }
 
 /// The family a command belongs to.

@@ -70,5 +70,7 @@ impl Event {
     pub const DEL: Event = Event::generic("del");
     pub const EXPIRE: Event = Event::generic("expire");
     pub const EXPIRED: Event = Event { class: EventClass::EXPIRED, name: "expired" };
+    pub const NEW: Event = Event { class: EventClass::NEW, name: "new" };
+    pub const MISSED: Event = Event { class: EventClass::KEY_MISS, name: "keymiss" };
     pub const EVICTED: Event = Event { class: EventClass::EVICTED, name: "evicted" };
 }

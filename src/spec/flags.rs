@@ -31,6 +31,12 @@ bitflags! {
         const MOVABLE_KEYS = 1 << 20;
         /// Its channel arguments are routed by slot like keys.
         const SHARD_CHANNELS = 1 << 21;
+        /// Inside MULTI it runs at once instead of being queued.
+        const NOT_QUEUED = 1 << 22;
+        /// A RESP2 connection with subscriptions may send it.
+        const WHILE_SUBSCRIBED = 1 << 23;
+        /// It may switch the connection to another database.
+        const SELECTS = 1 << 26;
         /// Moves keys to another node: served locally whatever a half-open slot says.
         const MIGRATES = 1 << 24;
         /// Internal: documented as such, not meant for applications.

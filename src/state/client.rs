@@ -7,8 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
 
 use bitflags::bitflags;
+use bytes::Bytes;
 use parking_lot::Mutex;
 
+use super::pubsub::{Medium, Subscriptions};
+use super::transaction::Transaction;
+use super::watches::Watching;
 use crate::base::Millis;
 use crate::config::Caller;
 use crate::resp::{Proto, Value};
@@ -38,7 +42,7 @@ bitflags! {
         const UNIX_SOCKET = 1 << 8;
         /// Waiting for something before its next command may run.
         const BLOCKED = 1 << 9;
-        /// Inside MULTI.
+        /// Inside MULTI; [`Client::transaction`] has what is queued.
         const MULTI = 1 << 10;
         /// Has a channel or pattern subscription.
         const SUBSCRIBED = 1 << 11;
@@ -59,13 +63,39 @@ pub struct Client {
     pub proto: Proto,
     pub authenticated: bool,
     pub flags: ClientFlags,
+    /// What MULTI has queued.
+    pub transaction: Transaction,
+    /// What WATCH watches.
+    pub watching: Watching,
+    pub subscriptions: Subscriptions,
 }
 
 impl Client {
     #[must_use]
     pub fn new(shared: Arc<ClientShared>, authenticated: bool) -> Client {
         let flags = ClientFlags::from_bits_truncate(shared.flags.load(Ordering::Relaxed));
-        Client { shared, db: 0, proto: Proto::Resp2, authenticated, flags }
+        Client {
+            shared,
+            db: 0,
+            proto: Proto::Resp2,
+            authenticated,
+            flags,
+            transaction: Transaction::default(),
+            watching: Watching::default(),
+            subscriptions: Subscriptions::default(),
+        }
+    }
+
+    /// A stand-in for a connection of another thread, while a command is run for it here.
+    #[must_use]
+    pub fn guest(shared: Arc<ClientShared>, db: u8, proto: Proto) -> Client {
+        Client { db, proto, ..Client::new(shared, true) }
+    }
+
+    /// Whether RESP2 lets it do nothing but manage its subscriptions.
+    #[must_use]
+    pub fn only_listens(&self) -> bool {
+        self.flags.contains(ClientFlags::SUBSCRIBED) && self.proto == Proto::Resp2
     }
 
     /// How protected settings and commands see this connection.
@@ -78,6 +108,13 @@ impl Client {
     pub fn set(&mut self, flag: ClientFlags, on: bool) {
         self.flags.set(flag, on);
         self.shared.flags.store(self.flags.bits(), Ordering::Relaxed);
+    }
+
+    /// Shows other threads how many subscriptions there are.
+    pub fn publish_subscriptions(&self) {
+        let count = |medium| self.subscriptions.of(medium).len();
+        self.shared.details.lock().subscriptions =
+            [Medium::Channel, Medium::Pattern, Medium::ShardChannel].map(count);
     }
 
     /// Switches to database `db`.
@@ -114,6 +151,9 @@ pub struct ClientShared {
     pub query_capacity: AtomicU64,
     pub output_bytes: AtomicU64,
     pub output_chunks: AtomicU64,
+    /// Requests queued since MULTI, and their bytes.
+    pub queued: AtomicU64,
+    pub queued_bytes: AtomicU64,
     pub details: Mutex<ClientDetails>,
     /// No mail has come since the box was emptied and its waker registered.
     quiet: AtomicBool,
@@ -129,6 +169,8 @@ pub struct ClientDetails {
     pub proto: Proto,
     pub lib_name: Vec<u8>,
     pub lib_version: Vec<u8>,
+    /// Channels, patterns and shard channels subscribed to.
+    pub subscriptions: [usize; 3],
 }
 
 /// A message for a connection.
@@ -137,9 +179,15 @@ pub enum Mail {
     /// The answer to what the connection is waiting for; `ticket` tells it from a late one.
     Answer { ticket: u64, answer: Result<Value, CmdError> },
     /// Out-of-band data: pub/sub messages, invalidations.
-    Push(Value),
-    /// Something it waits for may have changed: look again.
+    Push(Arc<Value>),
+    /// A blocking command was served: its reply, encoded in the connection's protocol.
+    Served { ticket: u64, reply: Bytes },
+    /// CLIENT PAUSE has ended.
     Wake,
+    /// What a blocking command waits for may be served elsewhere or be gone: look again.
+    Recheck,
+    /// A shard channel it had subscribed to is no longer served here.
+    ShardChannelGone(Bytes),
     /// Close now.
     Kill,
     /// Stop waiting: CLIENT UNBLOCK, with an error when `true`.
@@ -177,6 +225,7 @@ impl ClientShared {
             proto: Proto::Resp2,
             lib_name: Vec::new(),
             lib_version: Vec::new(),
+            subscriptions: [0; 3],
         };
         ClientShared {
             id,
@@ -193,6 +242,8 @@ impl ClientShared {
             query_capacity: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
             output_chunks: AtomicU64::new(0),
+            queued: AtomicU64::new(0),
+            queued_bytes: AtomicU64::new(0),
             details: Mutex::new(details),
             quiet: AtomicBool::new(false),
             mailbox: Mutex::default(),

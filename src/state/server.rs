@@ -7,7 +7,10 @@ use arc_swap::ArcSwap;
 
 use super::courier::Courier;
 use super::memory::{Gauge, Resources};
-use super::{Conditions, Control, Dump, LatencyMonitor, Registry, SlowLog, Stats};
+use super::{
+    Conditions, Control, Dump, LatencyMonitor, Monitors, PubSub, Registry, SlowLog, Stats, Waiters,
+    Watches,
+};
 use crate::base::{Millis, ReplId};
 use crate::cluster::ClusterView;
 use crate::config::Settings;
@@ -39,6 +42,10 @@ pub struct Server {
     pub conditions: Conditions,
     pub control: Control,
     pub garbage: Dump,
+    pub monitors: Monitors,
+    pub pubsub: PubSub,
+    pub waiters: Waiters,
+    pub watches: Watches,
     /// How MIGRATE reaches other nodes; set once sockets may be opened.
     pub courier: OnceLock<Box<dyn Courier>>,
     pub memory: Gauge,
@@ -69,6 +76,10 @@ impl Server {
             conditions: Conditions::default(),
             control,
             garbage: Dump::default(),
+            monitors: Monitors::default(),
+            pubsub: PubSub::default(),
+            waiters: Waiters::default(),
+            watches: Watches::default(),
             courier: OnceLock::new(),
             memory: Gauge::default(),
             cluster: cluster.map(|view| Arc::new(ArcSwap::from_pointee(view))),

@@ -29,7 +29,11 @@ pub(super) fn describe(client: &ClientShared, now: Millis) -> Vec<u8> {
     let query = client.query_bytes.load(Relaxed);
     let capacity = client.query_capacity.load(Relaxed);
     let output = client.output_bytes.load(Relaxed);
-    let multi = if client.flags().contains(ClientFlags::MULTI) { 0 } else { -1 };
+    let multi = match client.flags().contains(ClientFlags::MULTI) {
+        true => client.queued.load(Relaxed) as i64,
+        false => -1,
+    };
+    let multi_bytes = if multi < 0 { 0 } else { client.queued_bytes.load(Relaxed) };
     let mut put = |name: &str, value: &[u8]| {
         if !line.is_empty() {
             line.push(b' ');
@@ -48,20 +52,20 @@ pub(super) fn describe(client: &ClientShared, now: Millis) -> Vec<u8> {
     put("idle", &number(since(Millis(client.last_active.load(Relaxed)))));
     put("flags", &letters(client.flags()));
     put("db", &number(u64::from(details.db)));
-    put("sub", b"0");
-    put("psub", b"0");
-    put("ssub", b"0");
+    for (name, count) in ["sub", "psub", "ssub"].into_iter().zip(details.subscriptions) {
+        put(name, &number(count as u64));
+    }
     put("multi", multi.to_string().as_bytes());
     put("qbuf", &number(query));
     put("qbuf-free", &number(capacity.saturating_sub(query)));
     put("argv-mem", b"0");
-    put("multi-mem", b"0");
+    put("multi-mem", &number(multi_bytes));
     put("rbs", b"0");
     put("rbp", b"0");
     put("obl", &number(output));
     put("oll", &number(client.output_chunks.load(Relaxed)));
     put("omem", &number(output));
-    put("tot-mem", &number(capacity + output + size_of::<ClientShared>() as u64));
+    put("tot-mem", &number(capacity + output + multi_bytes + size_of::<ClientShared>() as u64));
     put("events", if output > 0 { b"rw" } else { b"r" });
     put("cmd", command.map_or("NULL", |command| command.spec.name).as_bytes());
     put("user", details.user.as_bytes());

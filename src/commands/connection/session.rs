@@ -18,7 +18,7 @@ pub const PING: Command = Command::new(
         complexity: "O(1)",
         group: Group::Connection,
         arity: Arity::AtLeast(1),
-        flags: Flags::FAST,
+        flags: Flags::FAST.union(Flags::WHILE_SUBSCRIBED),
         args: &[Arg::string("message").optional()],
         tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
         plan: Plan::Batch,
@@ -30,6 +30,12 @@ pub const PING: Command = Command::new(
 fn ping(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     if args.left() > 1 {
         return Err(args.wrong_arity());
+    }
+    if cx.client.only_listens() {
+        cx.out.array(2);
+        cx.out.bulk(b"pong");
+        cx.out.bulk(args.bytes().unwrap_or_default());
+        return Ok(Reply::Written);
     }
     if args.left() == 0 {
         return Ok(Reply::Simple("PONG"));
@@ -245,7 +251,7 @@ pub const SELECT: Command = Command::new(
         complexity: "O(1)",
         group: Group::Connection,
         arity: Arity::Exact(2),
-        flags: Flags::LOADING.union(Flags::STALE).union(Flags::FAST),
+        flags: Flags::LOADING.union(Flags::STALE).union(Flags::FAST).union(Flags::SELECTS),
         args: &[Arg::int("index")],
         ..CommandSpec::BASE
     },
@@ -275,13 +281,18 @@ pub const RESET: Command = Command::new(
             .union(Flags::STALE)
             .union(Flags::FAST)
             .union(Flags::NO_AUTH)
-            .union(Flags::ALLOW_BUSY),
+            .union(Flags::ALLOW_BUSY)
+            .union(Flags::NOT_QUEUED)
+            .union(Flags::WHILE_SUBSCRIBED),
         ..CommandSpec::BASE
     },
     reset,
 );
 
 fn reset(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
+    cx.end_transaction();
+    cx.server.pubsub.leave(&mut cx.client.subscriptions, &cx.client.shared);
+    cx.server.monitors.remove(cx.client.shared.id);
     let sticky = ClientFlags::UNIX_SOCKET.union(ClientFlags::BLOCKED);
     let reset = cx.client.flags.difference(sticky);
     cx.client.set(reset, false);
@@ -306,7 +317,9 @@ pub const QUIT: Command = Command::new(
             .union(Flags::STALE)
             .union(Flags::FAST)
             .union(Flags::NO_AUTH)
-            .union(Flags::ALLOW_BUSY),
+            .union(Flags::ALLOW_BUSY)
+            .union(Flags::NOT_QUEUED)
+            .union(Flags::WHILE_SUBSCRIBED),
         ..CommandSpec::BASE
     },
     quit,

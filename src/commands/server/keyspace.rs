@@ -101,6 +101,7 @@ fn read_mode(args: &mut Args<'_>) -> CmdResult<()> {
 }
 
 fn flush(cx: &mut Ctx<'_>, db: u8) {
+    cx.changing_all(db);
     let keys = cx.db.flush(db);
     cx.effects.changes += keys as u64;
 }
@@ -132,7 +133,10 @@ fn swapdb(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let one = args.int32().map_err(|_| BAD_FIRST)?;
     let other = args.int32().map_err(|_| BAD_SECOND)?;
     let (one, other) = (database(cx, one)?, database(cx, other)?);
+    // Watched or awaited keys may be in either, before or after.
+    [one, other].into_iter().for_each(|db| cx.changing_all(db));
     cx.db.swap(one, other);
+    [one, other].into_iter().for_each(|db| cx.changing_all(db));
     cx.effects.changes += 1;
     Ok(Reply::Ok)
 }

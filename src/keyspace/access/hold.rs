@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
-use super::{Counters, Expired, Expiry, Garbage};
+use super::{Counters, Expiry, Garbage, Incident};
 use crate::base::{Millis, Slot};
 use crate::keyspace::history::Clock;
 use crate::keyspace::keyspace::{Keyspace, Place};
@@ -59,8 +59,12 @@ pub struct Held<'k> {
     metered: bool,
     grown: i64,
     pub counters: Counters,
-    /// Keys that lookups found expired and deleted, in order.
-    pub expired: Vec<Expired>,
+    /// What lookups and insertions brought about on the way, in order.
+    pub incidents: Vec<Incident>,
+    /// Whether somebody wants to hear of keys that come to be.
+    pub tell_created: bool,
+    /// Whether somebody wants to hear of reads that find nothing.
+    pub tell_missed: bool,
     pub garbage: Vec<Garbage>,
 }
 
@@ -78,7 +82,9 @@ impl<'k> Held<'k> {
             metered: keyspace.meter().is_on(),
             grown: 0,
             counters: Counters::default(),
-            expired: Vec::new(),
+            incidents: Vec::new(),
+            tell_created: false,
+            tell_missed: false,
             garbage: Vec::new(),
         }
     }
@@ -125,6 +131,15 @@ impl<'k> Held<'k> {
             held.bind(db, key);
         }
         held
+    }
+
+    /// Makes `db` the database that [`Held::key`] means; only where any slot may be named.
+    ///
+    /// # Panics
+    /// Outside whole mode.
+    pub fn select(&mut self, db: u8) {
+        assert!(self.is_whole() || db == self.db, "a batch works on one database");
+        self.db = db;
     }
 
     /// The database that the batch works on.
@@ -233,7 +248,9 @@ impl<'k> Held<'k> {
         self.store(key)
     }
 
-    pub(super) fn place(&self, key: &Key<'_>) -> Place {
+    /// Where a bound key is.
+    #[must_use]
+    pub fn place(&self, key: &Key<'_>) -> Place {
         self.holds[key.lock as usize].place
     }
 

@@ -91,7 +91,8 @@ fn an_expired_key_is_deleted_by_a_primary_and_hidden_by_a_replica() {
         assert!(held.peek(key).is_none());
         assert!(held.read(key).is_none());
         assert_eq!(held.counters.expired, 1);
-        assert_eq!(&*held.expired[0].key, b"key");
+        assert_eq!(&*held.incidents[0].key, b"key");
+        assert_eq!(held.incidents[0].kind, IncidentKind::Expired);
     });
     assert_eq!(keyspace.counts(0), (0, 0));
 }

@@ -23,15 +23,16 @@ pub(super) use self::nodes_file::NodesFileError;
 use super::listen::{self, ListenError};
 use crate::base::{Millis, Rng};
 use crate::cluster::admin::AdminContext;
+use crate::cluster::frame::Message;
 use crate::cluster::link::{LinkBuffers, LinkId};
 use crate::cluster::{Action, Admin, ClusterView, Input, Machine};
 use crate::config::Settings;
 use crate::engine::unix_time;
 use crate::resp::Value;
 use crate::spec::CmdError;
-use crate::state::Server;
 use crate::state::conditions::Condition;
 use crate::state::control::LocalFacts;
+use crate::state::{Mail, Server, pubsub};
 
 /// Bus events that may wait for the control loop; a reader beyond that waits itself.
 const EVENTS_MAX: usize = 1024;
@@ -194,10 +195,7 @@ impl Bus {
         payload: Vec<u8>,
         shard: bool,
     ) -> Result<(), NodesFileError> {
-        let message = crate::cluster::frame::Message {
-            channel: Bytes::from(channel),
-            payload: Bytes::from(payload),
-        };
+        let message = Message { channel: Bytes::from(channel), payload: Bytes::from(payload) };
         self.step(Input::Publish { message, shard })
     }
 
@@ -253,9 +251,7 @@ impl Bus {
                 Action::Send { link, frame } => self.send(link, frame),
                 Action::DropSlotKeys(slots) => self.drop_keys(slots.iter()),
                 Action::DropAllKeys => self.drop_keys(crate::base::Slot::all()),
-                Action::Deliver { message, .. } => {
-                    tracing::trace!(bytes = message.payload.len(), "message without subscribers");
-                }
+                Action::Deliver { message, shard } => self.deliver(&message, shard),
                 Action::FollowPrimary { node, .. } => {
                     tracing::error!(node = %node, "asked to replicate without replication");
                 }
@@ -263,6 +259,16 @@ impl Bus {
             }
         }
         Ok(())
+    }
+
+    /// A message from another node, for the subscribers here.
+    fn deliver(&self, Message { channel, payload }: &Message, shard: bool) {
+        let Some(server) = &self.server else { return };
+        if shard {
+            server.pubsub.publish_to_shard(channel, payload, pubsub::post);
+        } else {
+            server.pubsub.publish(channel, payload, pubsub::post);
+        }
     }
 
     /// A peer that does not read loses its link; the machine hears of it as of any link that ended.
@@ -281,9 +287,15 @@ impl Bus {
         };
         let down = view.state != crate::cluster::state::State::Ok;
         if let Some(published) = &server.cluster {
-            published.store(view);
+            published.store(Arc::clone(&view));
         }
         server.conditions.set(Condition::CLUSTER_DOWN, down);
+        server.pubsub.drop_shard_channels(|slot| {
+            let owner = view.owner(slot);
+            owner.is_some() && (owner == Some(view.me) || owner == view.my_primary)
+        });
+        // Who waits for keys may have to be sent elsewhere.
+        server.waiters.all().iter().for_each(|waiter| waiter.client.post(Mail::Recheck));
     }
 
     /// Hands slots that were lost to the janitor, which waits for the commands still at work on

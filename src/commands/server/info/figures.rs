@@ -44,6 +44,7 @@ pub(super) fn stats(lines: &mut Lines, cx: &Ctx<'_>) {
 /// The second half of the section: what was done besides serving requests.
 fn work(lines: &mut Lines, cx: &Ctx<'_>) {
     let stats = &cx.server.stats;
+    let (channels, shard_channels) = cx.server.pubsub.channel_counts();
     let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let (exceeded_in_all, exceeded_now) = cx.server.memory.exceeded_for(cx.now);
     lines.numbers(&[
@@ -55,9 +56,9 @@ fn work(lines: &mut Lines, cx: &Ctx<'_>) {
         ("current_eviction_exceeded_time", exceeded_now.0),
         ("keyspace_hits", stats.sum(|worker| &worker.hits)),
         ("keyspace_misses", stats.sum(|worker| &worker.misses)),
-        ("pubsub_channels", 0),
-        ("pubsub_patterns", 0),
-        ("pubsubshard_channels", 0),
+        ("pubsub_channels", channels as u64),
+        ("pubsub_patterns", cx.server.pubsub.patterns() as u64),
+        ("pubsubshard_channels", shard_channels as u64),
         ("latest_fork_usec", 0),
         ("total_forks", 0),
         ("migrate_cached_sockets", 0),

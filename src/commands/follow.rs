@@ -1,0 +1,179 @@
+//! What follows a change: WATCH is told, those who wait for the key are noted, the event is
+//! published.
+//!
+//! [`Ctx::changed`] is the one door. What nobody listens for costs one test of a few bits, which
+//! are read under the locks of the batch: whoever began to listen to one of its keys earlier is
+//! seen.
+
+use bitflags::bitflags;
+use bytes::Bytes;
+
+use super::Ctx;
+use crate::config::Settings;
+use crate::keyspace::{Held, IncidentKind, Key, Place};
+use crate::resp::OwnedRequest;
+use crate::spec::Event;
+use crate::spec::event::EventClass;
+use crate::state::conditions::Condition;
+use crate::state::pubsub;
+use crate::state::watches::Name;
+use crate::state::{Mail, Server};
+
+bitflags! {
+    /// Who wants to hear of changes.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Followers: u8 {
+        /// Somebody watches some key.
+        const WATCHED = 1 << 0;
+        /// Somebody waits for some key.
+        const AWAITED = 1 << 1;
+        /// `notify-keyspace-events` is not empty.
+        const NOTIFIED = 1 << 2;
+        /// Somebody runs MONITOR.
+        const MONITORED = 1 << 3;
+        /// Replicas or an append-only file get every change.
+        const LOGGED = 1 << 4;
+    }
+}
+
+impl Followers {
+    /// Who wants to hear of changes now. Ask under the locks of what may change.
+    #[inline]
+    #[must_use]
+    pub fn of(server: &Server, settings: &Settings) -> Followers {
+        let mut followers = Followers::empty();
+        followers.set(Followers::WATCHED, !server.watches.is_empty());
+        followers.set(Followers::AWAITED, server.waiters.count() > 0);
+        let monitored = server.conditions.load().contains(Condition::MONITORED);
+        followers.set(Followers::MONITORED, monitored);
+        followers.set(Followers::NOTIFIED, !settings.notify_keyspace_events.is_empty());
+        followers
+    }
+
+    /// Has incidents told that somebody wants to hear of.
+    #[inline]
+    pub fn instruct(self, db: &mut Held<'_>, settings: &Settings) {
+        if self.contains(Followers::NOTIFIED) {
+            db.tell_created = settings.notify_keyspace_events.contains(EventClass::NEW);
+            db.tell_missed = settings.notify_keyspace_events.contains(EventClass::KEY_MISS);
+        }
+    }
+
+    /// Tells of one change; whether somebody waits for the key.
+    #[must_use]
+    pub fn tell(self, server: &Server, settings: &Settings, name: &Name, event: Event) -> bool {
+        if self.contains(Followers::WATCHED) {
+            server.watches.touch(name.0, &name.1);
+        }
+        if self.contains(Followers::NOTIFIED) {
+            notify(server, settings, name, event);
+        }
+        self.contains(Followers::AWAITED) && server.waiters.awaits(name)
+    }
+}
+
+impl Ctx<'_> {
+    /// Reports that `key` was changed. Replication, AOF, WATCH, notifications and waking those who
+    /// wait for it derive from it.
+    #[inline]
+    pub fn changed(&mut self, key: &Key<'_>, event: Event) {
+        self.effects.changes += 1;
+        if !self.followers.is_empty() {
+            self.follow(key, event);
+        }
+    }
+
+    /// Replicas and the append-only file get this instead of the command as it was sent; several
+    /// calls are several commands.
+    #[inline]
+    pub fn propagate(&mut self, args: &[&[u8]]) {
+        if self.followers.contains(Followers::LOGGED) {
+            self.effects.instead.get_or_insert_default().push(OwnedRequest::from_args(args));
+        }
+    }
+
+    /// Replicas and the append-only file get nothing of the command.
+    #[inline]
+    pub fn propagate_nothing(&mut self) {
+        if self.followers.contains(Followers::LOGGED) {
+            self.effects.instead.get_or_insert_default();
+        }
+    }
+
+    #[cold]
+    fn follow(&mut self, key: &Key<'_>, event: Event) {
+        self.settle_incidents();
+        let name = (self.db.place(key).db, Box::from(key.bytes));
+        self.tell(name, event);
+    }
+
+    fn tell(&mut self, name: Name, event: Event) {
+        if self.followers.tell(self.server, self.settings, &name, event)
+            && !self.effects.ready.contains(&name)
+        {
+            self.effects.ready.push(name);
+        }
+    }
+
+    /// Tells of what lookups and insertions brought about since it was last called.
+    #[cold]
+    pub fn settle_incidents(&mut self) {
+        for incident in std::mem::take(&mut self.db.incidents) {
+            let name = (incident.place.db, incident.key);
+            match incident.kind {
+                IncidentKind::Expired => self.tell(name, Event::EXPIRED),
+                IncidentKind::Created => notify(self.server, self.settings, &name, Event::NEW),
+                IncidentKind::Missed => notify(self.server, self.settings, &name, Event::MISSED),
+            }
+        }
+    }
+
+    /// Reports that a whole database is about to change: emptied, or exchanged with another.
+    pub fn changing_all(&mut self, db: u8) {
+        if self.followers.contains(Followers::WATCHED) {
+            for name in self.server.watches.names(db) {
+                let key = self.db.key_in(db, &name);
+                if self.db.peek(&key).is_some() {
+                    self.server.watches.touch(db, &name);
+                }
+            }
+        }
+        if self.followers.contains(Followers::AWAITED) {
+            self.effects.ready.extend(self.server.waiters.names(db));
+        }
+    }
+}
+
+/// Tells of a key that was removed outside of any command: its time was over, or its memory was
+/// needed. Call it with its slot locked.
+pub fn removed(server: &Server, place: Place, key: &[u8], event: Event) {
+    let settings = server.settings.load();
+    let followers = Followers::of(server, &settings);
+    if followers.is_empty() {
+        return;
+    }
+    let name = (place.db, Box::from(key));
+    if followers.tell(server, &settings, &name, event) {
+        // Nothing can be taken from a key that is gone, but some must hear of it.
+        server.waiters.queue(&name).iter().for_each(|waiter| waiter.client.post(Mail::Recheck));
+    }
+}
+
+/// Publishes an event in the channels of its key and of its name.
+#[cold]
+fn notify(server: &Server, settings: &Settings, (db, key): &Name, event: Event) {
+    let classes = settings.notify_keyspace_events;
+    if !classes.contains(event.class) || server.pubsub.is_quiet() {
+        return;
+    }
+    let channel = |space: &str, name: &[u8]| {
+        Bytes::from([format!("__{space}@{db}__:").as_bytes(), name].concat())
+    };
+    let (name, key) = (Bytes::from_static(event.name.as_bytes()), Bytes::copy_from_slice(key));
+    if classes.contains(EventClass::KEYSPACE) {
+        server.pubsub.publish(&channel("keyspace", &key), &name, pubsub::post);
+    }
+    if classes.contains(EventClass::KEYEVENT) {
+        server.pubsub.publish(&channel("keyevent", &name), &key, pubsub::post);
+    }
+}

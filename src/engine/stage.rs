@@ -1,0 +1,74 @@
+//! Setting up what commands work with, and settling what they leave behind.
+
+use crate::base::{Millis, Rng};
+use crate::cluster::ClusterView;
+use crate::commands::{Ctx, Effects, Followers};
+use crate::config::Settings;
+use crate::keyspace::{Counters, Held};
+use crate::resp::Encoder;
+use crate::state::{Client, Server, WorkerStats};
+use std::sync::Arc;
+
+/// What a worker lends to the commands it runs.
+pub(super) struct Shared<'a> {
+    pub unix_micros: u64,
+    pub server: &'a Server,
+    pub settings: &'a Settings,
+    pub view: Option<&'a Arc<ClusterView>>,
+    pub stats: &'a WorkerStats,
+    pub rng: &'a mut Rng,
+}
+
+/// The context of commands that work on `db`, for one connection: what is known of it, its output
+/// and its source of tickets.
+#[inline]
+pub(super) fn context<'a>(
+    mut db: Held<'a>,
+    (client, out, tickets): (&'a mut Client, &'a mut Encoder, &'a mut u64),
+    shared: Shared<'a>,
+) -> Ctx<'a> {
+    let Shared { unix_micros, server, settings, view, stats, rng } = shared;
+    let followers = Followers::of(server, settings);
+    followers.instruct(&mut db, settings);
+    Ctx {
+        now: Millis(unix_micros / 1000),
+        unix_micros,
+        db,
+        out,
+        client,
+        server,
+        settings,
+        view,
+        stats,
+        rng,
+        effects: Effects::default(),
+        followers,
+        execution: None,
+        may_block: true,
+        woken_by: None,
+        tickets,
+    }
+}
+
+/// Lets go of the locks, counts what happened and leaves garbage to the janitor. `commands` is how
+/// many of the connection's own were run. What else they brought about is the caller's.
+#[inline]
+pub(super) fn close(cx: Ctx<'_>, commands: u64) -> Effects {
+    let Ctx { mut db, effects, server, stats, .. } = cx;
+    let garbage = std::mem::take(&mut db.garbage);
+    let counters = db.release();
+    if !garbage.is_empty() {
+        server.garbage.throw(garbage);
+    }
+    count(stats, &counters, effects.changes, commands);
+    effects
+}
+
+#[inline]
+fn count(stats: &WorkerStats, counters: &Counters, changes: u64, commands: u64) {
+    stats.hits.add(counters.hits);
+    stats.misses.add(counters.misses);
+    stats.expired_keys.add(counters.expired);
+    stats.dirty.add(changes + counters.expired);
+    stats.commands.add(commands);
+}
