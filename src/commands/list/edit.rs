@@ -92,12 +92,16 @@ fn ltrim(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let Some(mut list) = cx.db.get_mut::<List>(&key)? else {
         return Ok(Reply::Ok);
     };
-    let kept = window(start, stop, list.len());
+    let len = list.len();
+    let kept = window(start, stop, len);
     list.remove_range(kept.end..usize::MAX, &limits);
     list.remove_range(0..kept.start, &limits);
     let is_empty = list.is_empty();
     drop(list);
-    // Redis reports it even if nothing had to go.
+    // Redis tells of it even if nothing had to go.
     removed(cx, &key, "ltrim", is_empty);
+    if kept.len() == len {
+        cx.propagate_nothing();
+    }
     Ok(Reply::Ok)
 }

@@ -1,6 +1,7 @@
 //! Lists: pushing to and popping from both ends, moving elements from list to list, waiting for
 //! them.
 
+mod blocking;
 mod edit;
 mod pop;
 mod position;
@@ -16,6 +17,11 @@ use crate::spec::{Arg, CmdError, CmdResult, Event};
 use crate::types::End;
 
 pub const COMMANDS: &[&Command] = &[
+    &blocking::BLMOVE,
+    &blocking::BLMPOP,
+    &blocking::BLPOP,
+    &blocking::BRPOP,
+    &blocking::BRPOPLPUSH,
     &read::LINDEX,
     &push::LINSERT,
     &read::LLEN,
@@ -69,6 +75,14 @@ const fn popped(end: End) -> &'static str {
     match end {
         End::Front => "lpop",
         End::Back => "rpop",
+    }
+}
+
+/// The command that pops from that end.
+const fn pop_name(end: End) -> &'static [u8] {
+    match end {
+        End::Front => b"LPOP",
+        End::Back => b"RPOP",
     }
 }
 

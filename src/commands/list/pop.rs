@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{ENDS, popped, read_end, removed};
+use super::{ENDS, pop_name, popped, read_end, removed};
 use crate::commands::{Args, Command, Ctx, Reply, bulk_value};
 use crate::keyspace::{CollectionMut, Key};
 use crate::resp::Encoder;
@@ -85,12 +85,13 @@ fn pop_several(cx: &mut Ctx<'_>, key: &Key<'_>, args: &mut Args<'_>, end: End) -
     if count == 0 {
         return Ok(Reply::EmptyArray);
     }
+    let count = count.min(list.len());
     let is_empty = take(list, end, count, &limits, cx.out);
     removed(cx, key, popped(end), is_empty);
     Ok(Reply::Written)
 }
 
-/// Writes up to `count` elements as an array and removes them; whether none is left.
+/// Writes `count` elements, which there are, as an array and removes them; whether none is left.
 fn take(
     mut list: CollectionMut<'_, List>,
     end: End,
@@ -98,7 +99,7 @@ fn take(
     limits: &Limits,
     out: &mut Encoder,
 ) -> bool {
-    out.array(count.min(list.len()));
+    out.array(count);
     list.take(end, count, limits, |element| bulk_value(out, element));
     list.is_empty()
 }
@@ -166,15 +167,22 @@ impl<'a> Wanted<'a> {
         Ok(Wanted { keys, end, count: count.unwrap_or(1) })
     }
 
-    /// Pops from the first key that holds a list and writes both; false if there is none.
+    /// Pops from the first key that holds a list, or from the one that is ready, and writes both;
+    /// false if there is none.
     pub fn pop(&self, cx: &mut Ctx<'_>) -> CmdResult<bool> {
         let limits = cx.limits();
         for key in &self.keys {
+            if cx.skips(key) {
+                continue;
+            }
             let Some(list) = cx.db.get_mut::<List>(key)? else { continue };
             cx.out.array(2);
             cx.out.bulk(key.bytes);
-            let is_empty = take(list, self.end, self.count, &limits, cx.out);
+            let count = self.count.min(list.len());
+            let is_empty = take(list, self.end, count, &limits, cx.out);
             removed(cx, key, popped(self.end), is_empty);
+            let mut digits = itoa::Buffer::new();
+            cx.propagate(&[pop_name(self.end), key.bytes, digits.format(count).as_bytes()]);
             return Ok(true);
         }
         Ok(false)

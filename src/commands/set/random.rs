@@ -1,7 +1,7 @@
 //! Members by chance.
 
 use super::write::removed;
-use crate::commands::{Args, Command, Ctx, Reply, bulk_value};
+use crate::commands::{Args, Command, Ctx, Followers, Reply, bulk_value};
 use crate::keyspace::Key;
 use crate::spec::{
     Arg, Arity, CmdError, CmdResult, CommandSpec, Event, Flags, Group, KeyFlags, KeySpec, Plan,
@@ -48,6 +48,7 @@ fn spop(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     drop(set);
     cx.out.bulk(&member);
     removed(cx, &key, POPPED, is_empty);
+    cx.propagate(&[b"SREM", key.bytes, &member]);
     Ok(Reply::Written)
 }
 
@@ -65,14 +66,19 @@ fn pop_several(cx: &mut Ctx<'_>, key: &Key<'_>, args: &mut Args<'_>) -> CmdResul
         cx.changed(key, POPPED);
         cx.db.remove(key);
         cx.changed(key, Event::DEL);
+        cx.propagate(&[b"DEL", key.bytes]);
         return Ok(Reply::Written);
     }
     cx.out.set(count);
+    let logged = cx.followers.contains(Followers::LOGGED);
+    let mut gone = Vec::new();
     for _ in 0..count {
         let member = set.pop(cx.rng).expect("more members than are wanted");
         cx.out.bulk(&member);
+        gone.extend(logged.then_some(member));
     }
     drop(set);
+    gone.iter().for_each(|member| cx.propagate(&[b"SREM", key.bytes, member]));
     cx.changed(key, POPPED);
     Ok(Reply::Written)
 }
