@@ -50,6 +50,12 @@ impl<'a> Args<'a> {
         self.request
     }
 
+    /// The number of the argument that was read last.
+    #[must_use]
+    pub fn latest(&self) -> usize {
+        self.position - 1
+    }
+
     /// Arguments not yet read.
     #[inline]
     #[must_use]

@@ -16,6 +16,7 @@ impl Ctx<'_> {
         keys: &[Key<'_>],
     ) -> Result<Reply, CmdError> {
         let mark = self.out.mark();
+        self.effects.secrets.clear();
         let mut args = Args::new(request, keys, command);
         let result = (command.run)(self, &mut args);
         if !self.db.incidents.is_empty() {

@@ -66,6 +66,8 @@ pub struct Effects {
     /// What replicas and the append-only file get instead of the command now running; `None`: the
     /// command as it was sent.
     pub instead: Option<Vec<OwnedRequest>>,
+    /// Arguments of the command that ran last which nobody may see.
+    pub secrets: Vec<usize>,
     /// Commands that a transaction ran, by their numbers.
     pub inner: Vec<usize>,
 }

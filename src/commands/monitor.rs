@@ -6,6 +6,7 @@ use crate::resp::RawRequest;
 use crate::spec::{Arity, CmdError, CmdResult, CommandSpec, Flags, Group};
 use crate::state::ClientFlags;
 use crate::state::conditions::Condition;
+use crate::state::slowlog::REDACTED;
 
 pub const COMMANDS: &[&Command] = &[&MONITOR];
 
@@ -38,7 +39,12 @@ fn monitor(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
 const UNSEEN: Flags = Flags::SKIP_MONITOR.union(Flags::ADMIN);
 
 impl Ctx<'_> {
-    /// Shows a command that is about to run to those who monitor.
+    /// Keeps an argument of the running command from monitors and the slow log.
+    pub fn redact(&mut self, index: usize) {
+        self.effects.secrets.push(index);
+    }
+
+    /// Shows a command that has run to those who monitor.
     #[inline]
     pub fn show(&self, command: &'static Registered, request: RawRequest<'_>) {
         if self.followers.contains(Followers::MONITORED) && !command.flags.intersects(UNSEEN) {
@@ -55,9 +61,10 @@ impl Ctx<'_> {
         let peer = if unix { peer.trim_end_matches(":0") } else { peer };
         let head = format!("{seconds}.{micros:06} [{} {address}{peer}]", self.client.db);
         let mut line = head.into_bytes();
-        for arg in request.args() {
+        for (index, arg) in request.args().enumerate() {
+            let secret = self.effects.secrets.contains(&index);
             line.push(b' ');
-            line.extend(quote(arg));
+            line.extend(quote(if secret { REDACTED } else { arg }));
         }
         line
     }

@@ -1,12 +1,14 @@
 //! L7: runs requests: sessions, batches, what waits and what is woken. No sockets: a session is fed
 //! bytes and hands bytes back, so that the whole engine runs in-process under test.
 
+mod account;
 mod admission;
 mod blocking;
 mod clock;
 mod eviction;
 mod gaps;
 mod group;
+mod plan;
 mod redirect;
 pub mod session;
 mod stage;

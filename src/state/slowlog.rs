@@ -61,12 +61,20 @@ impl SlowLog {
     }
 }
 
-/// Trims a command's arguments to what the log keeps of them, as Redis does.
+/// What stands in the place of a secret.
+pub const REDACTED: &[u8] = b"(redacted)";
+
+/// Trims a command's arguments to what the log keeps of them, as Redis does; those numbered in
+/// `secrets` are not shown.
 #[must_use]
-pub fn trim_args<'a>(args: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
+pub fn trim_args<'a>(
+    args: impl ExactSizeIterator<Item = &'a [u8]>,
+    secrets: &[usize],
+) -> Vec<Vec<u8>> {
     let count = args.len();
     let kept = if count > ARGS_MAX { ARGS_MAX - 1 } else { count };
-    let mut trimmed: Vec<Vec<u8>> = args.take(kept).map(trim_arg).collect();
+    let shown = |(index, arg)| if secrets.contains(&index) { REDACTED } else { arg };
+    let mut trimmed: Vec<Vec<u8>> = args.take(kept).enumerate().map(shown).map(trim_arg).collect();
     if count > kept {
         trimmed.push(format!("... ({} more arguments)", count - kept).into_bytes());
     }
@@ -105,9 +113,10 @@ mod tests {
     #[test]
     fn long_commands_are_trimmed() {
         let args = vec![vec![b'x'; 200]; 40];
-        let trimmed = trim_args(args.iter().map(Vec::as_slice));
+        let trimmed = trim_args(args.iter().map(Vec::as_slice), &[1]);
         assert_eq!(trimmed.len(), 32);
         assert_eq!(trimmed[31], b"... (9 more arguments)");
+        assert_eq!(trimmed[1], REDACTED);
         assert!(trimmed[0].ends_with(b"x... (72 more bytes)"));
     }
 }

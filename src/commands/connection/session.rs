@@ -87,6 +87,7 @@ pub const AUTH: Command = Command::new(
 );
 
 fn auth(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    (1..=2.min(args.left())).for_each(|index| cx.redact(index));
     let (user, password) = match args.left() {
         1 if cx.settings.requirepass.is_none() => {
             return Err(CmdError::text(
@@ -176,7 +177,10 @@ fn hello(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let mut name = None;
     while let Some(token) = args.token() {
         match token.upper() {
-            b"AUTH" if args.left() >= 2 => credentials = Some((args.bytes()?, args.bytes()?)),
+            b"AUTH" if args.left() >= 2 => {
+                [1, 2].into_iter().for_each(|next| cx.redact(args.latest() + next));
+                credentials = Some((args.bytes()?, args.bytes()?));
+            }
             b"SETNAME" if args.left() >= 1 => name = Some(args.bytes()?),
             _ => {
                 let option = String::from_utf8_lossy(token.raw());

@@ -121,6 +121,8 @@ struct Options<'a> {
     copy: bool,
     replace: bool,
     auth: Option<(Option<&'a [u8]>, &'a [u8])>,
+    /// Which arguments are secrets.
+    secrets: Vec<usize>,
     /// The keys are what follows.
     keys: bool,
 }
@@ -132,8 +134,14 @@ impl<'a> Options<'a> {
             match token.upper() {
                 b"COPY" => options.copy = true,
                 b"REPLACE" => options.replace = true,
-                b"AUTH" => options.auth = Some((None, args.bytes()?)),
-                b"AUTH2" => options.auth = Some((Some(args.bytes()?), args.bytes()?)),
+                b"AUTH" => {
+                    options.auth = Some((None, args.bytes()?));
+                    options.secrets.push(args.latest());
+                }
+                b"AUTH2" => {
+                    options.auth = Some((Some(args.bytes()?), args.bytes()?));
+                    options.secrets.extend([args.latest() - 1, args.latest()]);
+                }
                 b"KEYS" if has_key => return Err(KEY_AND_KEYS),
                 b"KEYS" => {
                     options.keys = true;
@@ -151,6 +159,7 @@ fn migrate(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let mut only = *args;
     let (name, db, timeout) = (args.bytes()?, args.bytes()?, args.bytes()?);
     let options = Options::read(args, !name.is_empty())?;
+    options.secrets.iter().for_each(|&index| cx.redact(index));
     let timeout = parse_i64(timeout).ok_or(CmdError::NotInteger)?;
     let db = parse_i64(db).ok_or(CmdError::NotInteger)?;
     let timeout = u64::try_from(timeout).ok().filter(|timeout| *timeout > 0).map(Millis);

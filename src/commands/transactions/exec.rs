@@ -71,6 +71,7 @@ fn run(cx: &mut Ctx<'_>, queued: &Queued) {
     }
     let mark = cx.out.mark();
     let result = cx.call(command, request, &bound);
+    cx.show(command, request);
     if let (Ok(Reply::Later), Some(ticket)) = (result, cx.effects.awaiting.take()) {
         cx.effects.gaps.push((ticket, mark));
     }
