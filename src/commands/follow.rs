@@ -163,7 +163,7 @@ pub fn removed(server: &Server, place: Place, key: &[u8], event: Event) {
 #[cold]
 fn notify(server: &Server, settings: &Settings, (db, key): &Name, event: Event) {
     let classes = settings.notify_keyspace_events;
-    if !classes.contains(event.class) || server.pubsub.is_quiet() {
+    if !classes.intersects(event.class) || server.pubsub.is_quiet() {
         return;
     }
     let channel = |space: &str, name: &[u8]| {

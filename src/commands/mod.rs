@@ -18,6 +18,7 @@ pub mod generic;
 pub mod geo;
 pub mod hash;
 pub mod help;
+pub mod hyperloglog;
 pub mod keys;
 mod limits;
 pub mod list;

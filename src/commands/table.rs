@@ -22,6 +22,7 @@ const FAMILIES: &[&[&Command]] = &[
     super::transactions::COMMANDS,
     super::pubsub::COMMANDS,
     super::monitor::COMMANDS,
+    super::hyperloglog::COMMANDS,
 ];
 
 /// A command in the table, with what is worth computing once.

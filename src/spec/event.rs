@@ -67,6 +67,8 @@ impl Event {
         Event { class: EventClass::STREAM, name }
     }
 
+    /// A change of form only: it counts and is propagated, but nobody is told.
+    pub const UNTOLD: Event = Event { class: EventClass::empty(), name: "" };
     pub const DEL: Event = Event::generic("del");
     pub const EXPIRE: Event = Event::generic("expire");
     pub const EXPIRED: Event = Event { class: EventClass::EXPIRED, name: "expired" };

@@ -85,6 +85,16 @@ pub fn add(hll: &mut Vec<u8>, element: &[u8], sparse_max_bytes: usize) -> Result
     raise(hll, index, value, sparse_max_bytes)
 }
 
+/// As [`add`], in place, for the dense form (of a string that [`validate`] accepts).
+pub fn add_dense(hll: &mut [u8], element: &[u8]) -> bool {
+    let (index, value) = estimate::register_of(element);
+    let raised = dense::raise(&mut hll[HEADER..], index, value);
+    if raised {
+        hll[STALE.0] |= STALE.1;
+    }
+    raised
+}
+
 /// Makes a register at least `value`; true if it was less.
 fn raise(
     hll: &mut Vec<u8>,
@@ -195,6 +205,42 @@ pub fn cache_count(hll: &mut [u8], count: u64) {
 /// If the bytes are no HyperLogLog, or damaged.
 pub fn count(hll: &[u8]) -> Result<u64, HllError> {
     Ok(count_registers(&*registers(hll)?))
+}
+
+/// The codes of the sparse form in words, right or wrong; None if the form is dense.
+#[must_use]
+pub fn describe_sparse(hll: &[u8]) -> Option<String> {
+    (!is_dense(hll)).then(|| sparse::describe(hll.get(HEADER..).unwrap_or_default()))
+}
+
+/// Whether registers keep what is put into them and estimates are close.
+#[must_use]
+pub fn self_test() -> bool {
+    /// More than six times the standard error.
+    const ERROR_MAX: f64 = 0.05;
+    /// Where Redis makes a HyperLogLog dense unless told otherwise.
+    const SPARSE_MAX: usize = 3000;
+    let mut bytes = vec![0; dense::BYTES];
+    let value = |index: usize| (index.wrapping_mul(7) % 51) as u8;
+    (0..REGISTERS).for_each(|index| dense::set(&mut bytes, index, value(index)));
+    if (0..REGISTERS).any(|index| dense::get(&bytes, index) != value(index)) {
+        return false;
+    }
+    let (mut hll, mut added) = (new(), 0_u32);
+    for stop in [1, 10, 100, 1000, 10_000] {
+        for number in added..stop {
+            if add(&mut hll, &number.to_le_bytes(), SPARSE_MAX).is_err() {
+                return false;
+            }
+        }
+        added = stop;
+        let expected = f64::from(stop);
+        let close = |count: u64| (count as f64 - expected).abs() <= (expected * ERROR_MAX).max(1.0);
+        if !count(&hll).is_ok_and(close) {
+            return false;
+        }
+    }
+    true
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use smallvec::SmallVec;
 
 use super::request::read_point;
+use crate::base::number::{DoubleText, format_double};
 use crate::commands::zset::add::{Changes, Condition, add};
-use crate::commands::{Args, Command, Ctx, Reply};
+use crate::commands::{Args, Command, Ctx, Followers, Reply};
 use crate::spec::{
     Arg, ArgKind, Arity, CmdError, CmdResult, CommandSpec, Flags, Group, KeyFlags, KeySpec, Plan,
 };
@@ -63,6 +64,7 @@ fn geoadd(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     if places == 0 || !places.is_multiple_of(3) || condition.absent && condition.present {
         return Err(CmdError::Syntax);
     }
+    let options = args.left() - places;
     let mut elements = SmallVec::<[(f64, &[u8]); 8]>::new();
     while ahead.left() > 0 {
         let score = read_point(&mut ahead)?.score();
@@ -70,5 +72,27 @@ fn geoadd(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     }
     let all = elements.iter().copied().map(Ok);
     let Changes { added, changed } = add(cx, &key, condition, all)?;
+    if changed > 0 && cx.followers.contains(Followers::LOGGED) {
+        propagate(cx, args, options, &elements)?;
+    }
     Ok(Reply::Int(if count_changes { changed } else { added }))
+}
+
+/// Replicas get the scores.
+fn propagate(
+    cx: &mut Ctx<'_>,
+    args: &mut Args<'_>,
+    options: usize,
+    elements: &[(f64, &[u8])],
+) -> CmdResult<()> {
+    let mut words: Vec<&[u8]> = vec![b"zadd", args.request().arg(1)];
+    for _ in 0..options {
+        words.push(args.bytes()?);
+    }
+    let scores: Vec<DoubleText> = elements.iter().map(|(score, _)| format_double(*score)).collect();
+    for (score, (_, member)) in scores.iter().zip(elements) {
+        words.extend([&**score, *member]);
+    }
+    cx.propagate(&words);
+    Ok(())
 }

@@ -220,9 +220,11 @@ pub const ZINCRBY: Command = Command::new(
 );
 
 fn zincrby(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
-    let (key, increment) = (args.key()?, score(args)?);
-    let member = args.bytes()?;
-    add_to(cx, &key, member, increment, Condition::default())
+    let key = args.key()?;
+    // An increment that reads as an option of ZADD is one, and leaves too little.
+    let Options { condition, .. } = Options::read(args)?;
+    let (increment, member) = (score(args)?, args.bytes()?);
+    add_to(cx, &key, member, increment, condition)
 }
 
 /// Adds to a member's score, that of a new one being 0; replies the sum, or nil if the condition

@@ -1,6 +1,7 @@
 //! Sorted sets: members in order of their scores under one key.
 
 pub mod add;
+mod block;
 mod bounds;
 mod combine;
 mod inputs;
@@ -20,6 +21,9 @@ use crate::spec::{KeyFlags, KeySpec};
 use crate::types::ValueRef;
 
 pub const COMMANDS: &[&Command] = &[
+    &block::BZMPOP,
+    &block::BZPOPMAX,
+    &block::BZPOPMIN,
     &add::ZADD,
     &read::ZCARD,
     &rank::ZCOUNT,

@@ -11,23 +11,30 @@ use crate::spec::{
 };
 use crate::types::{Collection, Zset};
 
-const POPPED_FROM: KeyFlags = KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE);
+pub const POPPED_FROM: KeyFlags = KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE);
 const NO_KEYS: CmdError = CmdError::text("ERR numkeys should be greater than 0");
 const NO_COUNT: CmdError = CmdError::text("ERR count should be greater than 0");
 
 /// Which end members are taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
+pub enum Side {
     Min,
     Max,
 }
 
 impl Side {
-    /// The event, and the command that does it.
-    fn name(self) -> &'static str {
-        match self {
+    fn event(self) -> Event {
+        Event::zset(match self {
             Side::Min => "zpopmin",
             Side::Max => "zpopmax",
+        })
+    }
+
+    /// The command that replicas get.
+    pub fn command(self) -> &'static [u8] {
+        match self {
+            Side::Min => b"ZPOPMIN",
+            Side::Max => b"ZPOPMAX",
         }
     }
 }
@@ -85,25 +92,25 @@ fn pop(cx: &mut Ctx<'_>, args: &mut Args<'_>, side: Side) -> CmdResult<Reply> {
     let pairs = count.is_some() && cx.out.proto() == Proto::Resp3;
     let begin = |out: &mut Encoder, count| out.array(if pairs { count } else { count * 2 });
     let found = take(cx, &key, side, count.unwrap_or(1), pairs, begin)?;
-    Ok(if found { Reply::Written } else { Reply::EmptyArray })
+    Ok(if found.is_some() { Reply::Written } else { Reply::EmptyArray })
 }
 
 fn positive(text: &[u8]) -> Option<usize> {
     usize::try_from(parse_i64(text)?).ok()
 }
 
-/// Takes up to `count` members out and writes them, after what `begin` writes; whether there is
-/// such a key.
-fn take(
+/// Takes up to `count` members out and writes them, after what `begin` writes; how many. None if
+/// there is no such key.
+pub fn take(
     cx: &mut Ctx<'_>,
     key: &Key<'_>,
     side: Side,
     count: usize,
     pairs: bool,
     begin: impl FnOnce(&mut Encoder, usize),
-) -> CmdResult<bool> {
+) -> CmdResult<Option<usize>> {
     let Some(mut zset) = cx.db.get_mut::<Zset>(key)? else {
-        return Ok(false);
+        return Ok(None);
     };
     let len = zset.len();
     let count = count.min(len);
@@ -128,8 +135,8 @@ fn take(
         zset.remove_range(ranks, |_, _| {});
     }
     drop(zset);
-    settle(cx, key, count, count == len, Event::zset(side.name()));
-    Ok(true)
+    settle(cx, key, count, count == len, side.event());
+    Ok(Some(count))
 }
 
 pub const ZMPOP: Command = Command::new(
@@ -161,20 +168,25 @@ pub const ZMPOP: Command = Command::new(
 );
 
 fn zmpop(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
-    let (keys, options) = read_many(args)?;
-    if pop_first(cx, keys, options)? { Ok(Reply::Written) } else { Ok(Reply::NilArray) }
+    let (mut keyed, many) = read_many(args)?;
+    for _ in 0..many.keys {
+        if take_many(cx, &[keyed.key()?], many)? {
+            return Ok(Reply::Written);
+        }
+    }
+    Ok(Reply::NilArray)
 }
 
 /// What ZMPOP takes from the first key that has anything.
 #[derive(Clone, Copy)]
-struct Many {
-    keys: usize,
+pub struct Many {
+    pub keys: usize,
     side: Side,
     count: usize,
 }
 
 /// Reads the arguments from the number of keys on; the first of those still stand at the keys.
-fn read_many<'a>(args: &mut Args<'a>) -> CmdResult<(Args<'a>, Many)> {
+pub fn read_many<'a>(args: &mut Args<'a>) -> CmdResult<(Args<'a>, Many)> {
     let keys = positive(args.bytes()?).filter(|&keys| keys > 0).ok_or(NO_KEYS)?;
     let first = *args;
     if keys >= args.left() {
@@ -202,15 +214,20 @@ fn read_many<'a>(args: &mut Args<'a>) -> CmdResult<(Args<'a>, Many)> {
 }
 
 /// Takes members from the first key that has any, and replies the key and them; whether one has.
-fn pop_first(cx: &mut Ctx<'_>, mut keys: Args<'_>, many: Many) -> CmdResult<bool> {
-    for _ in 0..many.keys {
-        let key = keys.key()?;
+pub fn take_many(cx: &mut Ctx<'_>, keys: &[Key<'_>], many: Many) -> CmdResult<bool> {
+    for key in keys {
         let begin = |out: &mut Encoder, count| {
             out.array(2);
             out.bulk(key.bytes);
             out.array(count);
         };
-        if take(cx, &key, many.side, many.count, true, begin)? {
+        if cx.skips(key) {
+            continue;
+        }
+        if let Some(count) = take(cx, key, many.side, many.count, true, begin)? {
+            let mut digits = itoa::Buffer::new();
+            let count = digits.format(count).as_bytes();
+            cx.propagate(&[many.side.command(), key.bytes, count]);
             return Ok(true);
         }
     }

@@ -2,10 +2,8 @@
 
 use super::combine::{AGGREGATE, Combination, Operation, WEIGHTS};
 use super::inputs::count_keys;
-use crate::commands::keys::{self, Found};
 use crate::commands::{Args, Command, Ctx, Reply};
 use crate::keyspace::Key;
-use crate::resp::RawRequest;
 use crate::spec::{
     Arg, ArgKind, Arity, Begin, CmdResult, CommandSpec, Event, Find, Flags, Group, KeyFlags,
     KeySpec,
@@ -55,12 +53,6 @@ fn store(
     Ok(put(cx, &target, zset, event))
 }
 
-/// The keys, of which the sources must be at least one.
-fn find_keys(request: RawRequest<'_>, found: &mut Found) -> CmdResult<()> {
-    STORE.iter().try_for_each(|spec| keys::find_by_spec(spec, request, found))?;
-    if found.len() > 1 { Ok(()) } else { Err(keys::INVALID) }
-}
-
 pub const ZUNIONSTORE: Command = Command::new(
     CommandSpec {
         name: "zunionstore",
@@ -82,8 +74,7 @@ pub const ZUNIONSTORE: Command = Command::new(
         ..CommandSpec::BASE
     },
     zunionstore,
-)
-.with_keys(find_keys);
+);
 
 fn zunionstore(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     store(cx, args, Operation::Union, Event::zset("zunionstore"))
@@ -112,8 +103,7 @@ pub const ZINTERSTORE: Command = Command::new(
         ..CommandSpec::BASE
     },
     zinterstore,
-)
-.with_keys(find_keys);
+);
 
 fn zinterstore(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     store(cx, args, Operation::Intersection, Event::zset("zinterstore"))
@@ -140,8 +130,7 @@ pub const ZDIFFSTORE: Command = Command::new(
         ..CommandSpec::BASE
     },
     zdiffstore,
-)
-.with_keys(find_keys);
+);
 
 fn zdiffstore(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     store(cx, args, Operation::Difference, Event::zset("zdiffstore"))

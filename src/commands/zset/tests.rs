@@ -520,3 +520,44 @@ fn sets_and_sorted_sets_are_combined() {
         "#,
     );
 }
+#[test]
+fn blocking_commands_judge_their_arguments() {
+    let mut local = Local::default();
+    local.check(
+        r#"
+        SET str x => +OK
+        BZPOPMIN z x => -ERR timeout is not a float or out of range
+        BZPOPMIN z -1 => -ERR timeout is negative
+        BZPOPMIN str x => -ERR timeout is not a float or out of range
+        BZMPOP x 0 z MIN => -ERR numkeys should be greater than 0
+        BZMPOP -1 0 z MIN => -ERR numkeys should be greater than 0
+        BZMPOP x 1 z MID => -ERR syntax error
+        BZMPOP x 1 z MIN COUNT 0 => -ERR count should be greater than 0
+        BZMPOP x 1 z MIN COUNT 1 => -ERR timeout is not a float or out of range
+        BZMPOP -1 1 z MIN COUNT 1 => -ERR timeout is negative
+        BZMPOP 0 2 z MIN => -ERR syntax error
+        BZMPOP 0 3 z MIN => -ERR syntax error
+        BZPOPMIN z str 0.01 => -WRONGTYPE Operation against a key holding the wrong kind of value
+        BZMPOP 0.01 2 z str MIN => -WRONGTYPE Operation against a key holding the wrong kind of value
+        ZADD w 1 a 2 b 3 c 4 d 5 e => :5
+        BZPOPMAX z w str 0 => ["w" "e" "5"]
+        BZPOPMIN w w 0 => ["w" "a" "1"]
+        BZMPOP 0 2 z w MIN COUNT 2 => ["w" [["b" "2"] ["c" "3"]]]
+        BZMPOP 0 2 z w MAX COUNT 10 => ["w" [["d" "4"]]]
+        EXISTS w => :0
+        "#,
+    );
+}
+
+#[test]
+fn an_increment_that_reads_as_an_option_is_one() {
+    let mut local = Local::default();
+    local.check(
+        "
+        ZINCRBY z XX 1 => -ERR syntax error
+        ZINCRBY z NX XX => -ERR syntax error
+        ZINCRBY z gt a => -ERR syntax error
+        ZINCRBY z abc a => -ERR value is not a valid float
+        ",
+    );
+}

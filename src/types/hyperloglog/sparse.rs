@@ -75,6 +75,22 @@ pub(super) fn runs(bytes: &[u8]) -> impl Iterator<Item = Result<Run, HllError>> 
     })
 }
 
+/// The codes in words, without a look at what they add up to: `Z` and `z` for zeros in the long and
+/// the short form, `v` for a value, with how many registers.
+pub(super) fn describe(bytes: &[u8]) -> String {
+    let mut words = Vec::new();
+    let mut at = 0;
+    while let Some(run) = decode(bytes, at, 0) {
+        words.push(match (run.value, run.bytes.len()) {
+            (0, 1) => format!("z:{}", run.len),
+            (0, _) => format!("Z:{}", run.len),
+            (value, _) => format!("v:{value},{}", run.len),
+        });
+        at = run.bytes.end;
+    }
+    words.join(" ")
+}
+
 /// The run that covers a register, and where the one before it begins (0 if it is the first).
 fn find(bytes: &[u8], index: usize) -> Result<(Run, usize), HllError> {
     let mut before = 0;
