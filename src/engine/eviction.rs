@@ -28,6 +28,9 @@ const MISSES_MAX: usize = 8;
 /// How long the janitor evicts at a stretch.
 const JANITOR_TURN: Duration = Duration::from_millis(25);
 
+/// Slots whose keys the janitor queues at a stretch after the policy was set to S3-FIFO.
+const ADOPTED_AT_A_TIME: usize = 256;
+
 /// What is left below `maxmemory` for a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Room {
@@ -105,17 +108,21 @@ impl Bailiff {
         Room::Enough
     }
 
-    /// What the janitor does: evicts for a while if the limit is exceeded. Whether it still is.
+    /// What the janitor does: evicts for a while if the limit is exceeded, and tends the queues.
+    /// Whether there is more to do.
     pub fn help(&mut self, mut turn: Turn<'_>) -> bool {
         let limit = turn.settings.maxmemory;
+        let pass = turn.server.keyspace.gate().enter(turn.lane, false);
+        let is_more = turn.server.keyspace.tend_queues(ADOPTED_AT_A_TIME);
+        drop(pass);
         let meter = turn.server.keyspace.meter();
         let fits = || limit == 0 || meter.used() <= limit;
         if fits() {
-            return false;
+            return is_more;
         }
         let started = turn.clock.read();
         let now = turn.clock.unix(started);
-        self.evict(&mut turn, now, started + JANITOR_TURN, fits) == Ended::OutOfTime
+        self.evict(&mut turn, now, started + JANITOR_TURN, fits) == Ended::OutOfTime || is_more
     }
 
     /// Deletes keys until enough are gone, none are left or time is up.
@@ -180,6 +187,7 @@ fn criteria(settings: &Settings) -> Option<Criteria> {
         Policy::AllkeysLfu | Policy::VolatileLfu => Order::LeastFrequent,
         Policy::AllkeysRandom | Policy::VolatileRandom => Order::Random,
         Policy::VolatileTtl => Order::SoonestExpiry,
+        Policy::AllkeysS3fifo => Order::Queued,
     };
     let samples = settings.maxmemory_samples as usize;
     Some(Criteria { order, volatile_only: policy.is_volatile(), samples })

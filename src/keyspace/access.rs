@@ -312,8 +312,16 @@ impl Held<'_> {
         {
             self.discard(key, hidden);
         }
+        let history = self
+            .queues
+            .as_ref()
+            .and_then(|queues| queues.as_ref())
+            .map(|queues| queues.admit(self.place(key), key.hash, self.store(key).is_empty()));
         let hasher = self.keyspace.hasher();
-        self.store_mut(key).insert(key.hash, entry, hasher);
+let mut entry = self.store_mut(key).insert(key.hash, entry, hasher);
+        if let Some(history) = history {
+            entry.set_lru(history);
+        }
         if self.tell_created {
             self.note(IncidentKind::Created, key);
         }
@@ -414,9 +422,11 @@ impl Held<'_> {
         Some(self.peek(key)?.expiry())
     }
 
-    /// Sets a key's access history (RESTORE, RDB).
+    /// Sets a key's access history (RESTORE, RDB); one that belongs to a queue stays.
     pub fn set_history(&mut self, key: &Key<'_>, lru: u32) {
-        if let Some(spot) = self.live(key) {
+        if self.queues.is_none()
+            && let Some(spot) = self.live(key)
+        {
             self.store_mut(key).touch(key.hash, spot).set_lru(lru);
         }
     }

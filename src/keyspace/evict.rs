@@ -29,6 +29,8 @@ pub enum Order {
     LeastFrequent,
     SoonestExpiry,
     Random,
+    /// Whose turn it is in the queues of S3-FIFO; random without them.
+    Queued,
 }
 
 /// What to look for.
@@ -42,6 +44,10 @@ pub struct Criteria {
 }
 
 impl Criteria {
+    fn is_random(&self) -> bool {
+        matches!(self.order, Order::Random | Order::Queued)
+    }
+
     fn admits(&self, entry: EntryRef<'_>) -> bool {
         !self.volatile_only || entry.expiry().is_some()
     }
@@ -52,7 +58,7 @@ impl Criteria {
             Order::LeastRecent => clock.idle_secs(entry.lru()),
             Order::LeastFrequent => u64::from(u8::MAX - clock.frequency(entry.lru())),
             Order::SoonestExpiry => u64::MAX - entry.expiry().map_or(u64::MAX, |at| at.0),
-            Order::Random => 0,
+            Order::Random | Order::Queued => 0,
         }
     }
 }
@@ -103,10 +109,15 @@ impl Evictor {
             self.unfinished = None;
             self.clear_pool();
         }
+        if criteria.order == Order::Queued
+            && let Some(queues) = &*keyspace.queues()
+        {
+            return queues.evict(keyspace, rng, evicted);
+        }
         let clock = Clock::new(now, keyspace.recording());
         let mut search = Search { keyspace, criteria, clock, rng };
         for _ in 0..ROUNDS_MAX {
-            let any = if criteria.order == Order::Random {
+            let any = if criteria.is_random() {
                 self.pick(&mut search)
             } else {
                 self.sample(&mut search)
@@ -204,7 +215,7 @@ impl Evictor {
 
     fn offer(&mut self, search: &mut Search<'_>, place: Place, entry: EntryRef<'_>) {
         let score = match search.criteria.order {
-            Order::Random => search.rng.next_u64(),
+            Order::Random | Order::Queued => search.rng.next_u64(),
             _ => search.criteria.score(entry, &search.clock),
         };
         let is_full = self.pool.len() == POOL_MAX;
@@ -250,8 +261,8 @@ impl Search<'_> {
         self.keyspace.with_slot(*place, |store: &mut SlotStore| {
             let spot = store.locate(hash, key)?;
             let entry = store.at(hash, spot);
-            let is_random = self.criteria.order == Order::Random;
-            let is_used = !is_random && self.criteria.score(entry, &self.clock) < *score;
+            let is_used =
+                !self.criteria.is_random() && self.criteria.score(entry, &self.clock) < *score;
             if is_used || !self.criteria.admits(entry) {
                 return None;
             }

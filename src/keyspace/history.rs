@@ -3,6 +3,7 @@
 //!
 //! Under LRU they are seconds modulo 2^24. Under LFU they are 16 bits of minutes, when the counter
 //! was last looked at, and 8 bits of a counter that grows ever more slowly and decays with time.
+//! Under S3-FIFO they are a ticket and two bits of a counter (see [`Tally`]).
 
 use super::entry::LRU_BITS;
 use crate::base::Millis;
@@ -21,6 +22,30 @@ pub enum Recording {
         /// Minutes for the counter to lose one; 0 never does.
         decay_minutes: u32,
     },
+    /// For the queues of S3-FIFO: see [`Tally`].
+    Uses,
+}
+
+/// The history of an entry under S3-FIFO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Of its item in a queue; below [`Tally::TICKETS`].
+    pub ticket: u32,
+    /// Since the queue was last asked what becomes of it; up to [`Tally::USES_MAX`].
+    pub uses: u32,
+}
+
+impl Tally {
+    pub(super) const TICKETS: u32 = 1 << 22;
+    const USES_MAX: u32 = 3;
+
+    pub(super) fn of(lru: u32) -> Tally {
+        Tally { ticket: lru >> 2, uses: lru & Tally::USES_MAX }
+    }
+
+    pub(super) fn pack(self) -> u32 {
+        self.ticket << 2 | self.uses.min(Tally::USES_MAX)
+    }
 }
 
 /// The present, in the form that histories are kept in. Made once per batch.
@@ -49,6 +74,7 @@ impl Clock {
         match self.recording {
             Recording::LastUse => self.seconds,
             Recording::Frequency { .. } => self.minutes << 8 | COUNTER_NEW,
+            Recording::Uses => 0,
         }
     }
 
@@ -65,6 +91,10 @@ impl Clock {
                 let grows = counter < COUNTER_MAX && random.is_multiple_of(odds);
                 self.minutes << 8 | (counter + u32::from(grows))
             }
+            Recording::Uses => {
+                let tally = Tally::of(lru);
+                Tally { uses: tally.uses + 1, ..tally }.pack()
+            }
         }
     }
 
@@ -77,6 +107,9 @@ impl Clock {
     /// The counter, decayed to the present.
     #[must_use]
     pub fn frequency(&self, lru: u32) -> u8 {
+        if self.recording == Recording::Uses {
+            return Tally::of(lru).uses as u8;
+        }
         let counter = lru & 0xff;
         let decay = match self.recording {
             Recording::Frequency { decay_minutes: minutes @ 1.., .. } => {

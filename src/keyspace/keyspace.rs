@@ -5,9 +5,10 @@
 //! concerned.
 
 use std::fmt;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use arc_swap::{ArcSwapOption, Guard};
 use parking_lot::Mutex;
 
 use super::access::Expiry;
@@ -15,6 +16,7 @@ use super::database::Database;
 use super::gate::Gate;
 use super::history::Recording;
 use super::meter::Meter;
+use super::queues::Queues;
 use super::slot_store::SlotStore;
 use super::table::Table;
 use crate::base::{KeyHasher, Rng, Slot};
@@ -25,6 +27,9 @@ pub struct Place {
     pub db: u8,
     pub slot: Slot,
 }
+
+/// [`Recording::Uses`], packed: frequencies have bit 32.
+const USES: u64 = 2;
 
 /// See the module's head.
 pub struct Keyspace {
@@ -37,6 +42,8 @@ pub struct Keyspace {
     /// A [`Recording`], packed.
     recording: AtomicU64,
     meter: Meter,
+    /// Only while [`Recording::Uses`] is recorded and memory is limited.
+    queues: ArcSwapOption<Queues>,
 }
 
 impl fmt::Debug for Keyspace {
@@ -61,6 +68,7 @@ impl Keyspace {
             expiry: AtomicU8::new(Expiry::default() as u8),
             recording: AtomicU64::new(0),
             meter: Meter::default(),
+            queues: ArcSwapOption::empty(),
         }
     }
 
@@ -138,6 +146,39 @@ impl Keyspace {
         self.cell(db).get()?.occupancy(expiring).random(rng)
     }
 
+    pub(super) fn has_keys(&self, db: u8) -> bool {
+        self.cell(db).get().is_some_and(|database| !database.occupancy(false).is_empty())
+    }
+
+    /// Whether evictions follow S3-FIFO; its queues are only there while they do. To be switched
+    /// on after [`Keyspace::set_recording`], so that whoever sees the queues records uses.
+    pub fn set_queues(&self, on: bool) {
+        if on != self.queues.load().is_some() {
+            self.queues.store(on.then(|| Arc::new(Queues::new(self.databases()))));
+        }
+    }
+
+    pub(super) fn queues(&self) -> Guard<Option<Arc<Queues>>> {
+        self.queues.load()
+    }
+
+    /// Begins with empty queues: what they hold is no longer true.
+    pub(super) fn reset_queues(&self) {
+        if self.queues.load().is_some() {
+            self.queues.store(Some(Arc::new(Queues::new(self.databases()))));
+        }
+    }
+
+    /// What the queues need now and then: takes in keys that were there before them, for so many
+    /// `slots`, and clears out what is no longer there. The caller holds a pass of the gate.
+    /// Whether there is more to take in.
+    pub fn tend_queues(&self, slots: usize) -> bool {
+        let Some(queues) = &*self.queues.load() else { return false };
+        let is_more = (0..slots).all(|_| queues.adopt(self));
+        queues.tidy(self);
+        is_more
+    }
+
     /// How much memory is in use.
     #[must_use]
     pub fn meter(&self) -> &Meter {
@@ -192,6 +233,7 @@ impl Keyspace {
         let (one, other) = (&self.order[usize::from(one)], &self.order[usize::from(other)]);
         let index = one.swap(other.load(Ordering::Relaxed), Ordering::Relaxed);
         other.store(index, Ordering::Relaxed);
+        self.reset_queues();
     }
 
     pub(super) fn count(&self, db: u8, slot: Slot, keys: i64, expires: i64) {
@@ -224,6 +266,9 @@ impl Keyspace {
         if packed == 0 {
             return Recording::LastUse;
         }
+        if packed == USES {
+            return Recording::Uses;
+        }
         Recording::Frequency {
             log_factor: (packed >> 32) as u32 >> 1,
             decay_minutes: packed as u32,
@@ -234,6 +279,7 @@ impl Keyspace {
     pub fn set_recording(&self, recording: Recording) {
         let packed = match recording {
             Recording::LastUse => 0,
+            Recording::Uses => USES,
             Recording::Frequency { log_factor, decay_minutes } => {
                 let factor = u64::from(log_factor.min(u32::MAX >> 1));
                 (factor << 1 | 1) << 32 | u64::from(decay_minutes)

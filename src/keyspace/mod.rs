@@ -8,12 +8,14 @@ pub mod access;
 mod database;
 pub mod entry;
 pub mod evict;
+mod fifo;
 pub mod gate;
 pub mod history;
 #[expect(clippy::module_inception, reason = "the type the folder is named after")]
 pub mod keyspace;
 mod meter;
 mod occupancy;
+mod queues;
 pub mod scan;
 mod shape;
 pub mod slot_store;

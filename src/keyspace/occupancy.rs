@@ -32,6 +32,15 @@ impl Occupancy {
         self.0[slot.index() / 64].load(Ordering::Relaxed) >> (slot.index() % 64) & 1 == 1
     }
 
+    pub(super) fn clear(&self) {
+        self.0.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+    }
+
+    /// Whether no slot is in the set.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| word.load(Ordering::Relaxed) == 0)
+    }
+
     /// One of the slots, all equally likely. O(1) if many are occupied, else 256 words are read.
     pub(super) fn random(&self, rng: &mut Rng) -> Option<Slot> {
         for _ in 0..TRIES {

@@ -96,6 +96,10 @@ impl SlotStore {
         self.table.locate(hash, key)
     }
 
+    pub(super) fn locate_hash(&self, hash: u64, hasher: &KeyHasher) -> Option<Spot> {
+        self.table.locate_hash(hash, hasher)
+    }
+
     #[inline]
     pub(super) fn at(&self, hash: u64, place: Spot) -> EntryRef<'_> {
         self.table.at(hash, place)

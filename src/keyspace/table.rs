@@ -184,6 +184,12 @@ impl Table {
         bucket.locate(tag, key)
     }
 
+    /// As [`Table::locate`], by the hash alone.
+    pub(super) fn locate_hash(&self, hash: u64, hasher: &KeyHasher) -> Option<Spot> {
+        let (bucket, tag) = self.head(hash)?;
+        bucket.locate_entry(tag, |entry| hasher.hash(entry.key()) == hash)
+    }
+
     #[inline]
     pub(super) fn at(&self, hash: u64, place: Spot) -> EntryRef<'_> {
         let (bucket, _) = self.head(hash).expect("the place was found there");

@@ -14,6 +14,7 @@ use super::{
 use crate::base::{Millis, ReplId};
 use crate::cluster::ClusterView;
 use crate::config::Settings;
+use crate::config::table::MaxmemoryPolicy;
 use crate::keyspace::{Keyspace, Recording};
 
 /// What does not change while the process runs.
@@ -111,11 +112,15 @@ impl Server {
 fn follow(keyspace: &Keyspace, settings: &Settings) {
     keyspace.set_recording(recording(settings));
     keyspace.meter().set_on(settings.maxmemory > 0);
+    let is_queued = settings.maxmemory_policy == MaxmemoryPolicy::AllkeysS3fifo;
+    keyspace.set_queues(is_queued && settings.maxmemory > 0);
 }
 
 /// What entries note of their use, as `maxmemory-policy` needs it.
 fn recording(settings: &Settings) -> Recording {
-    if settings.maxmemory_policy.is_lfu() {
+    if settings.maxmemory_policy == MaxmemoryPolicy::AllkeysS3fifo {
+        Recording::Uses
+    } else if settings.maxmemory_policy.is_lfu() {
         let (log_factor, decay_minutes) = (settings.lfu_log_factor, settings.lfu_decay_time);
         Recording::Frequency { log_factor, decay_minutes }
     } else {

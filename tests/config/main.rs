@@ -32,9 +32,10 @@ const NOT_CHANGED: [(&str, &str); 17] = [
 ];
 
 /// Settings and values about which the two disagree, and why.
-const DIFFERENCES: [(&str, &str, &str); 3] = [
+const DIFFERENCES: [(&str, &str, &str); 4] = [
     ("*", "18446744073709551616", "a size past 2^64 is refused, the oracle wraps it around"),
     ("*", "17179869184gb", "a size past 2^64 is refused, the oracle wraps it around"),
+    ("maxmemory-policy", "*", "refusals list a policy of ours, too"),
     ("oom-score-adj-values", "900 1 ", "the oracle takes a missing number for zero"),
 ];
 
@@ -144,7 +145,7 @@ impl Pair {
 }
 
 fn is_about((listed, of, _): &(&str, &str, &str), name: &str, value: &str) -> bool {
-    (*listed == "*" || *listed == name) && *of == value
+    (*listed == "*" || *listed == name) && (*of == "*" || *of == value)
 }
 
 /// A directive that does not exist: as the last one, it ends the oracle before it listens.

@@ -21,6 +21,12 @@ const IDLE_UNKNOWN: CmdError = CmdError::text(
      time to adjust.",
 );
 
+const IDLE_UNKNOWN_UNDER_S3_FIFO: CmdError = CmdError::text(
+    "ERR An S3-FIFO maxmemory policy is selected, idle time not tracked. \
+     Please note that when switching between policies at runtime LRU and LFU data will take some \
+     time to adjust.",
+);
+
 const HELP: &[&str] = &[
     "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "ENCODING <key>",
@@ -110,7 +116,7 @@ fn object_freq(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     };
     match cx.db.clock.recording() {
         Recording::LastUse => Err(FREQUENCY_UNKNOWN),
-        Recording::Frequency { .. } => {
+        Recording::Frequency { .. } | Recording::Uses => {
             Ok(Reply::Int(i64::from(cx.db.clock.frequency(entry.lru()))))
         }
     }
@@ -142,6 +148,7 @@ fn object_idletime(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     match cx.db.clock.recording() {
         Recording::LastUse => Ok(Reply::Int(cx.db.clock.idle_secs(entry.lru()) as i64)),
         Recording::Frequency { .. } => Err(IDLE_UNKNOWN),
+        Recording::Uses => Err(IDLE_UNKNOWN_UNDER_S3_FIFO),
     }
 }
 

@@ -13,6 +13,7 @@ choices! {
         AllkeysLfu = "allkeys-lfu",
         AllkeysRandom = "allkeys-random",
         NoEviction = "noeviction",
+        AllkeysS3fifo = "allkeys-s3fifo",
     }
 }
 
@@ -42,7 +43,9 @@ macro_rules! memory {
             /// Which keys are evicted when `maxmemory` is reached.
             ///
             /// `volatile-…` evicts keys that expire only, `allkeys-…` any key; `lru` the least
-            /// recently and `lfu` the least often used, `ttl` those that expire soonest.
+            /// recently and `lfu` the least often used, `ttl` those that expire soonest. `s3fifo`
+            /// keeps what is used again soon after it came (S3-FIFO): scans do not push out what is
+            /// used. It takes about 30 bytes per key.
             /// `noeviction` refuses writes.
             maxmemory_policy: MaxmemoryPolicy = MaxmemoryPolicy::NoEviction, Choice, AtRuntime;
 

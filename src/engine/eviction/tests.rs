@@ -39,8 +39,8 @@ fn more_tenacity_is_more_time() {
 
 #[test]
 fn every_policy_for_all_keys_keeps_to_the_limit() {
-    use MaxmemoryPolicy::{AllkeysLfu, AllkeysLru, AllkeysRandom};
-    for policy in [AllkeysLru, AllkeysLfu, AllkeysRandom] {
+    use MaxmemoryPolicy::{AllkeysLfu, AllkeysLru, AllkeysRandom, AllkeysS3fifo};
+    for policy in [AllkeysLru, AllkeysLfu, AllkeysRandom, AllkeysS3fifo] {
         let mut local = local(policy);
         assert_eq!(overfill(&mut local, &[]), 0);
         assert!(evicted(&local) > LIMIT / 2000);
@@ -70,6 +70,36 @@ fn without_eviction_writes_are_refused_until_there_is_room() {
     let replies = local.feed(b"SET a 1\r\nDEL k0 k1 k2\r\nSET a 1\r\n");
     let replies: Vec<String> = replies.iter().map(show).collect();
     assert_eq!(replies, [OOM, ":3", "+OK"]);
+}
+
+#[test]
+fn what_object_says_of_a_key_follows_the_policy() {
+    use MaxmemoryPolicy::{AllkeysLfu, AllkeysLru, AllkeysS3fifo};
+    for policy in [AllkeysLru, AllkeysLfu, AllkeysS3fifo] {
+        let mut local = local(policy);
+        local.check("SET k v => +OK\n GET k => \"v\"");
+        let (frequency, idle) =
+            (local.run(&["OBJECT", "FREQ", "k"]), local.run(&["OBJECT", "IDLETIME", "k"]));
+        let (frequency, idle) = (show(&frequency), show(&idle));
+        match policy {
+            AllkeysLru => assert!(idle == ":0" && frequency.starts_with("-ERR An LFU"), "{idle}"),
+            AllkeysLfu => assert!(frequency == ":6" && idle.starts_with("-ERR An LFU"), "{idle}"),
+            _ => assert!(frequency == ":1" && idle.starts_with("-ERR An S3-FIFO"), "{idle}"),
+        }
+    }
+}
+
+#[test]
+fn a_policy_can_be_changed_with_keys_present() {
+    use MaxmemoryPolicy::{AllkeysLfu, AllkeysLru, AllkeysS3fifo};
+    let mut local = local(AllkeysLru);
+    for policy in [AllkeysS3fifo, AllkeysLfu, AllkeysS3fifo, AllkeysLru] {
+        assert_eq!(overfill(&mut local, &[]), 0);
+        let before = Settings::clone(&local.server.settings());
+        let after = Settings { maxmemory_policy: policy, ..before };
+        local.server.put_in_force(std::sync::Arc::new(after));
+    }
+    assert_eq!(overfill(&mut local, &[]), 0);
 }
 
 #[test]

@@ -1,14 +1,17 @@
 //! Taking the locks of a batch, prefetching what it will touch, and letting go.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use arc_swap::Guard;
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 use super::{Counters, Expiry, Garbage, Incident};
 use crate::base::{Millis, Slot};
-use crate::keyspace::history::Clock;
+use crate::keyspace::history::{Clock, Recording};
 use crate::keyspace::keyspace::{Keyspace, Place};
+use crate::keyspace::queues::Queues;
 use crate::keyspace::slot_store::SlotStore;
 
 /// The index of a key that has not been given a guard.
@@ -57,6 +60,7 @@ pub struct Held<'k> {
     draws: u64,
     /// Whether the slots' growth is measured, and how much it is so far.
     metered: bool,
+    pub(super) queues: Option<Guard<Option<Arc<Queues>>>>,
     grown: i64,
     pub counters: Counters,
     /// What lookups and insertions brought about on the way, in order.
@@ -80,6 +84,7 @@ impl<'k> Held<'k> {
             expiry: keyspace.expiry(),
             draws: now.0,
             metered: keyspace.meter().is_on(),
+            queues: None,
             grown: 0,
             counters: Counters::default(),
             incidents: Vec::new(),
@@ -96,6 +101,7 @@ impl<'k> Held<'k> {
         if let [key] = keys {
             key.lock = 0;
             held.take_lock(Place { db, slot: key.slot });
+            held.look_up_queues();
             return held;
         }
         for key in keys.iter() {
@@ -114,6 +120,7 @@ impl<'k> Held<'k> {
             }
             key.lock = held.holds.len() as u32 - 1;
         }
+        held.look_up_queues();
         for key in keys.iter() {
             held.store(key).table().prefetch_bucket(key.hash);
         }
@@ -127,6 +134,7 @@ impl<'k> Held<'k> {
     pub fn whole(keyspace: &'k Keyspace, db: u8, keys: &mut [Key<'_>], now: Millis) -> Held<'k> {
         let mut held = Held::new(keyspace, db, now);
         held.index = Some(BTreeMap::new());
+        held.look_up_queues();
         for key in keys {
             held.bind(db, key);
         }
@@ -140,6 +148,16 @@ impl<'k> Held<'k> {
     pub fn select(&mut self, db: u8) {
         assert!(self.is_whole() || db == self.db, "a batch works on one database");
         self.db = db;
+    }
+
+    /// Under the locks: a slot that was adopted before it was locked is then known to be.
+    #[inline]
+    fn look_up_queues(&mut self) {
+        let recording = self.keyspace.recording();
+        if recording == Recording::Uses {
+            self.clock = Clock::new(self.now, recording);
+            self.queues = Some(self.keyspace.queues());
+        }
     }
 
     /// The database that the batch works on.

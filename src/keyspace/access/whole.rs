@@ -17,6 +17,7 @@ impl Held<'_> {
         if !self.keyspace.is_allocated(db) {
             return 0;
         }
+        self.keyspace.reset_queues();
         let mut keys = 0;
         for slot in Slot::all() {
             let place = Place { db, slot };

@@ -95,6 +95,19 @@ impl Bucket {
         }
     }
 
+    /// Where the first entry is that has this tag and is `wanted`.
+    pub(super) fn locate_entry(
+        &self,
+        tag: u16,
+        wanted: impl Fn(EntryRef<'_>) -> bool,
+    ) -> Option<Spot> {
+        let words = self.chain().flat_map(|bucket| bucket.words.iter());
+        let index = words.enumerate().find_map(|(index, word)| {
+            (word.tag() == tag && word.entry().is_some_and(&wanted)).then_some(index)
+        })?;
+        Some(Spot { depth: index / WORDS, word: index % WORDS })
+    }
+
     #[inline]
     pub(super) fn find(&self, tag: u16, key: &[u8]) -> Option<EntryRef<'_>> {
         let mut bucket = self;
