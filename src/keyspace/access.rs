@@ -318,7 +318,7 @@ impl Held<'_> {
             .and_then(|queues| queues.as_ref())
             .map(|queues| queues.admit(self.place(key), key.hash, self.store(key).is_empty()));
         let hasher = self.keyspace.hasher();
-let mut entry = self.store_mut(key).insert(key.hash, entry, hasher);
+        let mut entry = self.store_mut(key).insert(key.hash, entry, hasher);
         if let Some(history) = history {
             entry.set_lru(history);
         }
