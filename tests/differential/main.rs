@@ -12,6 +12,7 @@ mod known;
 mod metadata;
 mod pair;
 mod script;
+mod waiting;
 mod words;
 
 use std::collections::{BTreeMap, HashSet};
