@@ -51,8 +51,8 @@ pub(super) fn fits(pack: &Pack, value: ValueRef<'_>, limits: &Limits) -> bool {
     list.is_empty() || (list.len() < entries && total <= bytes)
 }
 
-/// Whether a dump's listpack is worth a node as it is: within the limits, and half full unless it is
-/// the first.
+/// Whether a dump's listpack is worth a node as it is: within the limits, and half full unless it
+/// is the first.
 pub(super) fn is_node(list: &Listpack<'_>, is_first: bool, limits: &Limits) -> bool {
     let (entries, bytes) = node_limits(limits);
     let (len, total) = (list.len(), list.bytes().len());
