@@ -21,6 +21,7 @@ pub use hold::{Held, Key};
 
 use super::entry::{Entry, EntryMut, EntryRef};
 use super::keyspace::Place;
+use super::slot_store::Tally;
 use super::string::StrRef;
 use super::table::{Spot, Table};
 use crate::base::Millis;
@@ -121,7 +122,7 @@ pub enum Lifetime {
 /// A collection that is being changed. When it goes, the slot's byte count is settled.
 pub struct CollectionMut<'a, T: Collection> {
     value: &'a mut T,
-    bytes: &'a mut u64,
+    tally: &'a mut Tally,
     before: usize,
 }
 
@@ -143,7 +144,11 @@ impl<T: Collection> DerefMut for CollectionMut<'_, T> {
 impl<T: Collection> Drop for CollectionMut<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        *self.bytes = *self.bytes - self.before as u64 + self.value.heap_bytes() as u64;
+        let bytes = self.tally.bytes - self.before as u64;
+        self.tally.bytes = bytes + self.value.heap_bytes() as u64;
+        if T::ELEMENTS_EXPIRE {
+            self.tally.note_elements(self.value.next_expiry());
+        }
     }
 }
 
@@ -159,7 +164,25 @@ impl Held<'_> {
             self.expire(key, spot);
             return None;
         }
+        if self.store(key).elements_expire() && self.expire_elements(key, spot) {
+            return None;
+        }
         Some(spot)
+    }
+
+    /// Removes the elements of a collection that have expired; whether it went with the last.
+    #[cold]
+    fn expire_elements(&mut self, key: &Key<'_>, spot: Spot) -> bool {
+        let (now, entry) = (self.now, self.store(key).at(key.hash, spot));
+        if self.expiry != Expiry::Delete || entry.next_element_expiry() > now {
+            return false;
+        }
+        let mut gone = |_: &[u8]| {};
+        let left = self.store_mut(key).expire_elements(key.hash, spot, now, usize::MAX, &mut gone);
+        if left == 0 {
+            self.discard(key, spot);
+        }
+        left == 0
     }
 
     #[inline]
@@ -340,12 +363,12 @@ impl Held<'_> {
         spot: Spot,
     ) -> Result<CollectionMut<'_, T>, WrongType> {
         let (clock, random) = (self.clock, key.hash ^ self.draw());
-        let (mut entry, bytes) = self.store_mut(key).touch_counted(key.hash, spot);
+        let (mut entry, tally) = self.store_mut(key).touch_counted(key.hash, spot);
         let lru = entry.view().lru();
         entry.set_lru(clock.used(lru, random));
         let value = entry.get_mut::<T>().ok_or(WrongType)?;
         let before = value.heap_bytes();
-        Ok(CollectionMut { value, bytes, before })
+        Ok(CollectionMut { value, tally, before })
     }
 
     /// Deletes a key; whether it was there.

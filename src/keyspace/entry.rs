@@ -174,6 +174,17 @@ impl<'a> EntryRef<'a> {
         }
     }
 
+    /// When the first element of a collection expires; [`Millis::MAX`] if none does.
+    #[inline]
+    #[must_use]
+    pub fn next_element_expiry(self) -> Millis {
+        match self.kind() {
+            // The one kind with such elements: all others are spared the call.
+            Kind::Hash => (Shape::of(Kind::Hash).next_expiry)(self),
+            _ => Millis::MAX,
+        }
+    }
+
     /// Bytes of the block, as the allocator rounds them.
     #[inline]
     #[must_use]
@@ -269,6 +280,14 @@ impl<'a> EntryMut<'a> {
         Shape::assert_is::<T>(T::KIND);
         // SAFETY: as in `EntryRef::get`; the borrow of the word is exclusive.
         Some(unsafe { &mut *block.at(PAYLOAD_AT).cast::<T>() })
+    }
+
+    /// Removes up to `max` elements that expire by `now`, and tells which.
+    pub fn expire_elements(self, now: Millis, max: usize, gone: &mut dyn FnMut(&[u8])) {
+        let kind = self.view().kind();
+        if kind != Kind::String {
+            (Shape::of(kind).expire)(self, now, max, gone);
+        }
     }
 
     /// Replaces the expiry. In place unless the block's size class changes.

@@ -7,7 +7,8 @@
 use std::any::TypeId;
 use std::sync::OnceLock;
 
-use super::entry::{Entry, EntryRef, Payload};
+use super::entry::{Entry, EntryMut, EntryRef, Payload};
+use crate::base::Millis;
 use crate::types::{Collection, Kind};
 
 pub(super) struct Shape {
@@ -17,6 +18,8 @@ pub(super) struct Shape {
     pub(super) encoding: fn(EntryRef<'_>) -> &'static str,
     pub(super) duplicate: fn(EntryRef<'_>, &[u8]) -> Entry,
     pub(super) drop_payload: fn(Payload),
+    pub(super) next_expiry: fn(EntryRef<'_>) -> Millis,
+    pub(super) expire: fn(EntryMut<'_>, Millis, usize, &mut dyn FnMut(&[u8])),
 }
 
 static SHAPES: [OnceLock<Shape>; Kind::ALL.len()] = [const { OnceLock::new() }; Kind::ALL.len()];
@@ -32,6 +35,11 @@ impl Shape {
                 Entry::collection(key, value::<T>(entry).clone(), entry.expiry(), entry.lru())
             },
             drop_payload: Payload::drop_as::<T>,
+            next_expiry: |entry| value::<T>(entry).next_expiry(),
+            expire: |entry, now, max, gone| {
+                let value = entry.get_mut::<T>();
+                value.expect("a shape is asked about its own kind").expire(now, max, gone);
+            },
         });
         Shape::assert_is::<T>(T::KIND);
     }

@@ -31,22 +31,43 @@ impl SlotWalk {
 /// See the module's head.
 pub struct SlotStore {
     table: Table,
-    bytes: u64,
-    /// No key that the last complete sweep saw expires earlier.
+    /// Nothing that the last complete sweep saw expires earlier.
     known_expiry: Millis,
-    /// Nor does any that was given an expiry since that sweep began.
+    tally: Tally,
+}
+
+/// The figures that a change to an entry has to be settled in.
+pub(super) struct Tally {
+    pub bytes: u64,
+    /// Nothing that was given an expiry since the last complete sweep began expires earlier.
     added_expiry: Millis,
     expires: u32,
+    /// Some collection here has had elements that expire.
+    elements_expire: bool,
+}
+
+impl Tally {
+    /// Notes when the first element of a collection expires.
+    #[inline]
+    pub fn note_elements(&mut self, next: Millis) {
+        if next < Millis::MAX {
+            self.elements_expire = true;
+            self.added_expiry = self.added_expiry.min(next);
+        }
+    }
 }
 
 impl Default for SlotStore {
     fn default() -> SlotStore {
         SlotStore {
             table: Table::default(),
-            bytes: 0,
             known_expiry: Millis::MAX,
-            added_expiry: Millis::MAX,
-            expires: 0,
+            tally: Tally {
+                bytes: 0,
+                added_expiry: Millis::MAX,
+                expires: 0,
+                elements_expire: false,
+            },
         }
     }
 }
@@ -68,20 +89,20 @@ impl SlotStore {
     /// Number of keys with an expiry.
     #[must_use]
     pub fn expires(&self) -> usize {
-        self.expires as usize
+        self.tally.expires as usize
     }
 
     /// Bytes of entries, values and table, as the allocator rounds them.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.bytes + self.table.bytes() as u64
+        self.tally.bytes + self.table.bytes() as u64
     }
 
-    /// No key expires earlier; [`Millis::MAX`] if none does.
+    /// No key and no element of one expires earlier; [`Millis::MAX`] if none does.
     #[inline]
     #[must_use]
     pub fn next_expiry(&self) -> Millis {
-        self.known_expiry.min(self.added_expiry)
+        self.known_expiry.min(self.tally.added_expiry)
     }
 
     /// For walks: scans, snapshots, samples.
@@ -117,10 +138,29 @@ impl SlotStore {
         self.table.at_mut(hash, place)
     }
 
-    /// The entry with the byte count that its changes have to be settled in.
+    /// The entry with the figures that its changes have to be settled in.
     #[inline]
-    pub(super) fn touch_counted(&mut self, hash: u64, place: Spot) -> (EntryMut<'_>, &mut u64) {
-        (self.table.at_mut(hash, place), &mut self.bytes)
+    pub(super) fn touch_counted(&mut self, hash: u64, place: Spot) -> (EntryMut<'_>, &mut Tally) {
+        (self.table.at_mut(hash, place), &mut self.tally)
+    }
+
+    /// Whether a lookup has to think of elements that have expired.
+    #[inline]
+    pub(super) fn elements_expire(&self) -> bool {
+        self.tally.elements_expire
+    }
+
+    /// Removes up to `max` elements of a collection that expire by `now`; how many are left in it.
+    pub(super) fn expire_elements(
+        &mut self,
+        hash: u64,
+        place: Spot,
+        now: Millis,
+        max: usize,
+        gone: &mut dyn FnMut(&[u8]),
+    ) -> usize {
+        self.edit(hash, place, |entry| entry.expire_elements(now, max, gone));
+        self.table.at(hash, place).elements()
     }
 
     /// Changes an entry and settles the figures.
@@ -132,8 +172,8 @@ impl SlotStore {
         change: impl FnOnce(EntryMut<'_>) -> R,
     ) -> R {
         let before = self.table.at(hash, place);
-        self.bytes -= before.total_bytes() as u64;
-        self.expires -= u32::from(before.expiry().is_some());
+        self.tally.bytes -= before.total_bytes() as u64;
+        self.tally.expires -= u32::from(before.expiry().is_some());
         let result = change(self.table.at_mut(hash, place));
         let after = Self::figures(self.table.at(hash, place));
         self.add(after);
@@ -141,17 +181,19 @@ impl SlotStore {
     }
 
     #[inline]
-    fn figures(entry: EntryRef<'_>) -> (u64, Option<Millis>) {
-        (entry.total_bytes() as u64, entry.expiry())
+    fn figures(entry: EntryRef<'_>) -> (u64, Option<Millis>, Millis) {
+        (entry.total_bytes() as u64, entry.expiry(), entry.next_element_expiry())
     }
 
     #[inline]
-    fn add(&mut self, (bytes, expiry): (u64, Option<Millis>)) {
-        self.bytes += bytes;
+    fn add(&mut self, (bytes, expiry, elements): (u64, Option<Millis>, Millis)) {
+        let tally = &mut self.tally;
+        tally.bytes += bytes;
         if let Some(at) = expiry {
-            self.expires += 1;
-            self.added_expiry = self.added_expiry.min(at);
+            tally.expires += 1;
+            tally.added_expiry = tally.added_expiry.min(at);
         }
+        tally.note_elements(elements);
     }
 
     /// Adds an entry whose key is not there.
@@ -168,8 +210,8 @@ impl SlotStore {
     }
 
     fn subtract(&mut self, entry: EntryRef<'_>) {
-        self.bytes -= entry.total_bytes() as u64;
-        self.expires -= u32::from(entry.expiry().is_some());
+        self.tally.bytes -= entry.total_bytes() as u64;
+        self.tally.expires -= u32::from(entry.expiry().is_some());
     }
 
     pub fn remove(&mut self, hash: u64, key: &[u8], hasher: &KeyHasher) -> Option<Entry> {
@@ -183,27 +225,36 @@ impl SlotStore {
     }
 
     /// Deletes what has expired in the bucket that the walk has come to; whether the walk is over.
+    /// `due` gets the keys of collections with expired elements.
     pub(super) fn sweep_bucket(
         &mut self,
         walk: &mut SlotWalk,
         now: Millis,
         mut taken: impl FnMut(Entry),
+        due: &mut Vec<Box<[u8]>>,
     ) -> bool {
         if walk.is_new() {
-            self.added_expiry = Millis::MAX;
+            self.tally.added_expiry = Millis::MAX;
         }
-        let SlotStore { table, bytes, expires, .. } = self;
+        let SlotStore { table, tally, .. } = self;
+        let elements_expire = tally.elements_expire;
         let gone = |entry: EntryRef<'_>| {
-            entry.expiry().is_some_and(|at| {
-                if at > now {
-                    walk.earliest = walk.earliest.min(at);
-                }
-                at <= now
-            })
+            let elements = if elements_expire { entry.next_element_expiry() } else { Millis::MAX };
+            let expiry = entry.expiry().unwrap_or(Millis::MAX);
+            if expiry <= now {
+                return true;
+            }
+            if elements <= now {
+                due.push(entry.key().into());
+            } else {
+                walk.earliest = walk.earliest.min(elements);
+            }
+            walk.earliest = walk.earliest.min(expiry);
+            false
         };
         let next = table.sweep(walk.position, gone, |entry| {
-            *bytes -= entry.view().total_bytes() as u64;
-            *expires -= 1;
+            tally.bytes -= entry.view().total_bytes() as u64;
+            tally.expires -= 1;
             taken(entry);
         });
         match next {
@@ -230,9 +281,11 @@ impl SlotStore {
                     expires += 1;
                     assert!(at >= self.next_expiry(), "no key expires before the bound");
                 }
+                let elements = entry.next_element_expiry();
+                assert!(elements >= self.next_expiry(), "nor does an element");
             });
         }
-        assert_eq!(bytes, self.bytes, "the byte count is the sum over the entries");
-        assert_eq!(expires, self.expires, "the number of keys with an expiry is right");
+        assert_eq!(bytes, self.tally.bytes, "the byte count is the sum over the entries");
+        assert_eq!(expires, self.tally.expires, "the number of keys with an expiry is right");
     }
 }

@@ -5,12 +5,27 @@
 //! call is bounded by the caller, who decides how much CPU that may take. Only primaries sweep.
 
 use super::access::Garbage;
+use super::entry::Entry;
 use super::keyspace::{Keyspace, Place};
 use super::slot_store::{SlotStore, SlotWalk};
 use crate::base::{Millis, Slot};
 
 /// Buckets moved of a table under resize, per visit, so that it ends even if nobody writes.
 const STEP_BUCKETS: usize = 64;
+
+/// Expired elements removed from one collection per visit; the rest has to wait for the next round.
+const ELEMENTS_MAX: usize = 1000;
+
+/// What the sweep has removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removed<'a> {
+    Key(&'a [u8]),
+    /// Elements of the collection under a key, which may go itself next.
+    Elements {
+        key: &'a [u8],
+        elements: &'a [Box<[u8]>],
+    },
+}
 
 /// Where the sweep stands.
 #[derive(Debug)]
@@ -37,7 +52,7 @@ impl Default for Sweeper {
 }
 
 impl Sweeper {
-    /// Visits about `visits` buckets and slots. `removed` is told every key deleted, under the lock
+    /// Visits about `visits` buckets and slots. `removed` is told all that is deleted, under the lock
     /// of its slot, so that whoever propagates deletions keeps their order. The caller holds a pass
     /// of the gate.
     pub fn run(
@@ -46,7 +61,7 @@ impl Sweeper {
         now: Millis,
         visits: usize,
         garbage: &mut Vec<Garbage>,
-        mut removed: impl FnMut(Place, &[u8]),
+        mut removed: impl FnMut(Place, Removed<'_>),
     ) -> Swept {
         let mut swept = Swept::default();
         while swept.visited < visits {
@@ -54,7 +69,7 @@ impl Sweeper {
                 let place = Place { db: self.db, slot: self.slot };
                 keyspace.with_slot(place, |store| {
                     let left = visits - swept.visited;
-                    let mut tell = |key: &[u8]| removed(place, key);
+                    let mut tell = |what: Removed<'_>| removed(place, what);
                     self.visit(store, keyspace, now, left, garbage, &mut swept, &mut tell)
                 })
             } else {
@@ -82,7 +97,7 @@ impl Sweeper {
         visits: usize,
         garbage: &mut Vec<Garbage>,
         swept: &mut Swept,
-        tell: &mut impl FnMut(&[u8]),
+        tell: &mut impl FnMut(Removed<'_>),
     ) -> bool {
         store.step(STEP_BUCKETS, keyspace.hasher());
         if self.walk.is_new() && store.next_expiry() > now {
@@ -90,11 +105,19 @@ impl Sweeper {
         }
         for _ in 0..visits {
             swept.visited += 1;
-            let ended = store.sweep_bucket(&mut self.walk, now, |entry| {
-                tell(entry.view().key());
+            let mut due = Vec::new();
+            let mut take = |entry: Entry, swept: &mut Swept, tell: &mut dyn FnMut(Removed<'_>)| {
+                tell(Removed::Key(entry.view().key()));
                 swept.removed += 1;
                 garbage.extend(Garbage::if_heavy(entry));
-            });
+            };
+            let taken = |entry| take(entry, swept, tell);
+            let ended = store.sweep_bucket(&mut self.walk, now, taken, &mut due);
+            for key in due {
+                if let Some(entry) = expire_elements(store, keyspace, &key, now, tell) {
+                    take(entry, swept, tell);
+                }
+            }
             if ended {
                 store.step(STEP_BUCKETS, keyspace.hasher());
                 return true;
@@ -116,4 +139,21 @@ impl Sweeper {
         self.db = if usize::from(self.db) + 1 < keyspace.databases() { self.db + 1 } else { 0 };
         self.db == 0
     }
+}
+
+/// Removes the expired elements of a collection, and hands it out if none is left.
+fn expire_elements(
+    store: &mut SlotStore,
+    keyspace: &Keyspace,
+    key: &[u8],
+    now: Millis,
+    tell: &mut impl FnMut(Removed<'_>),
+) -> Option<Entry> {
+    let hash = keyspace.hash(key);
+    let spot = store.locate(hash, key)?;
+    let mut elements: Vec<Box<[u8]>> = Vec::new();
+    let mut gone = |element: &[u8]| elements.push(element.into());
+    let left = store.expire_elements(hash, spot, now, ELEMENTS_MAX, &mut gone);
+    tell(Removed::Elements { key, elements: &elements });
+    (left == 0).then(|| store.remove_at(hash, spot, keyspace.hasher()))
 }

@@ -3,6 +3,12 @@
 //! A small hash is one listpack of fields and values in turn, in order of insertion. Past the
 //! limits it becomes a [`Table`], and stays one. Between the two is a listpack that Redis would
 //! already have converted: it is reported as "hashtable", but takes less room (see [`admission`]).
+//!
+//! Fields may expire. Then the hash is wrapped together with the fields' times, and unwrapped when
+//! the last of them goes; a hash without such fields is none the larger for it. A hash knows no
+//! clock: an expired field is there until somebody calls [`Collection::expire`].
+
+mod timed;
 
 use std::collections::BTreeSet;
 
@@ -13,14 +19,23 @@ use super::packed::{Form, Malformed, Pack, admission};
 use super::sample::Selection;
 use super::table::{self, Table};
 use super::{Collection, Kind, Limits, Needle, ValueRef};
-use crate::base::Rng;
+use crate::base::{Millis, Rng};
+use timed::{Timed, Times};
 
 /// A hash, one word wide.
 ///
 /// # Invariants (asserted by [`Hash::check`])
 /// - A packed hash's listpack has an even number of entries, and no field twice.
+/// - A timed hash has expiring fields, all of which are in the hash it wraps, which is not timed.
 #[derive(Clone)]
-pub struct Hash(PackOr<Table>);
+pub struct Hash(PackOr<Big>);
+
+/// What is too large for a pack, or has times.
+#[derive(Clone)]
+enum Big {
+    Table(Table),
+    Timed(Box<Timed>),
+}
 
 impl Default for Hash {
     fn default() -> Hash {
@@ -30,12 +45,14 @@ impl Default for Hash {
 
 impl Collection for Hash {
     const KIND: Kind = Kind::Hash;
+    const ELEMENTS_EXPIRE: bool = true;
 
     #[inline]
     fn len(&self) -> usize {
         match self.0.shape() {
             Shape::Pack(pack) => Listpack::of(pack).len() / 2,
-            Shape::Big(table) => table.len(),
+            Shape::Big(Big::Table(table)) => table.len(),
+            Shape::Big(Big::Timed(timed)) => timed.plain.len(),
         }
     }
 
@@ -43,15 +60,43 @@ impl Collection for Hash {
     fn heap_bytes(&self) -> usize {
         match self.0.shape() {
             Shape::Pack(pack) => pack.heap_bytes(),
-            Shape::Big(table) => allocated(size_of::<Table>()) + table.heap_bytes(),
+            Shape::Big(Big::Table(table)) => allocated(size_of::<Big>()) + table.heap_bytes(),
+            Shape::Big(Big::Timed(timed)) => {
+                let inner = timed.plain.heap_bytes() + timed.times.heap_bytes();
+                allocated(size_of::<Big>()) + allocated(size_of::<Timed>()) + inner
+            }
         }
     }
 
     fn encoding(&self) -> &'static str {
         match self.0.shape() {
             Shape::Pack(pack) if pack.form() == Form::Listpack => "listpack",
+            Shape::Big(Big::Timed(timed)) if timed.plain.as_listpack().is_some() => "listpackex",
             Shape::Pack(_) | Shape::Big(_) => "hashtable",
         }
+    }
+
+    #[inline]
+    fn next_expiry(&self) -> Millis {
+        match self.0.shape() {
+            Shape::Big(Big::Timed(timed)) => timed.times.first().map_or(Millis::MAX, |(at, _)| at),
+            _ => Millis::MAX,
+        }
+    }
+
+    fn expire(&mut self, now: Millis, max: usize, gone: &mut dyn FnMut(&[u8])) {
+        let ShapeMut::Big(Big::Timed(timed)) = self.0.shape_mut() else { return };
+        for _ in 0..max {
+            let Some((at, name)) = timed.times.first() else { break };
+            if at > now {
+                break;
+            }
+            let name = std::sync::Arc::clone(name);
+            timed.times.set(&name, None);
+            timed.plain.remove(&name);
+            gone(&name);
+        }
+        self.unwrap_if_timeless();
     }
 }
 
@@ -67,7 +112,8 @@ impl Hash {
                 let (value, _) = list.entry(at).expect("a value follows every field");
                 Some(value)
             }
-            Shape::Big(table) => table.get(field).map(ValueRef::Bytes),
+            Shape::Big(Big::Table(table)) => table.get(field).map(ValueRef::Bytes),
+            Shape::Big(Big::Timed(timed)) => timed.plain.get(field),
         }
     }
 
@@ -82,10 +128,14 @@ impl Hash {
         self.get(field).map_or(0, |value| value.len())
     }
 
-    /// Sets the field's value; true if the field is new.
+    /// Sets the field's value; true if the field is new. It expires no more.
     pub fn insert(&mut self, field: &[u8], value: &[u8], limits: &Limits) -> bool {
         let pack = match self.0.shape_mut() {
-            ShapeMut::Big(table) => return table.insert(field, value),
+            ShapeMut::Big(Big::Table(table)) => return table.insert(field, value),
+            ShapeMut::Big(Big::Timed(_)) => {
+                self.set_expiry(field, None);
+                return self.update(field, value, limits);
+            }
             ShapeMut::Pack(pack) => pack,
         };
         let list = Listpack::of(pack);
@@ -105,6 +155,56 @@ impl Hash {
         }
     }
 
+    /// As `insert`, but if the field expires it goes on to.
+    pub fn update(&mut self, field: &[u8], value: &[u8], limits: &Limits) -> bool {
+        match self.0.shape_mut() {
+            ShapeMut::Big(Big::Timed(timed)) => timed.plain.insert(field, value, limits),
+            _ => self.insert(field, value, limits),
+        }
+    }
+
+    /// When the field expires: None if there is no such field, `Some(None)` if it does not.
+    #[must_use]
+    pub fn expiry(&self, field: &[u8]) -> Option<Option<Millis>> {
+        self.contains(field).then(|| self.times().and_then(|times| times.get(field)))
+    }
+
+    /// Sets or takes away the field's expiry; false if there is no such field.
+    pub fn set_expiry(&mut self, field: &[u8], at: Option<Millis>) -> bool {
+        if !self.contains(field) {
+            return false;
+        }
+        if at.is_some() && self.times().is_none() {
+            let timed = Timed { plain: std::mem::take(self), times: Times::default() };
+            self.0 = PackOr::big(Box::new(Big::Timed(Box::new(timed))));
+        }
+        if let ShapeMut::Big(Big::Timed(timed)) = self.0.shape_mut() {
+            timed.times.set(field, at);
+            self.unwrap_if_timeless();
+        }
+        true
+    }
+
+    /// Expiring fields by the time when they go.
+    pub fn expiring(&self) -> impl Iterator<Item = (&[u8], Millis)> {
+        self.times().into_iter().flat_map(Times::iter)
+    }
+
+    fn times(&self) -> Option<&Times> {
+        match self.0.shape() {
+            Shape::Big(Big::Timed(timed)) => Some(&timed.times),
+            _ => None,
+        }
+    }
+
+    fn unwrap_if_timeless(&mut self) {
+        if let ShapeMut::Big(Big::Timed(timed)) = self.0.shape_mut()
+            && timed.times.is_empty()
+        {
+            *self = std::mem::take(&mut timed.plain);
+        }
+    }
+
     /// Sets the value of a field that does not exist yet; false if it does.
     pub fn insert_new(&mut self, field: &[u8], value: &[u8], limits: &Limits) -> bool {
         !self.contains(field) && self.insert(field, value, limits)
@@ -120,7 +220,14 @@ impl Hash {
                 listpack::remove(pack, at, 2);
                 true
             }
-            ShapeMut::Big(table) => table.remove(field),
+            ShapeMut::Big(Big::Table(table)) => table.remove(field),
+            ShapeMut::Big(Big::Timed(_)) => {
+                self.set_expiry(field, None);
+                match self.0.shape_mut() {
+                    ShapeMut::Big(Big::Timed(timed)) => timed.plain.remove(field),
+                    _ => self.remove(field),
+                }
+            }
         }
     }
 
@@ -132,11 +239,11 @@ impl Hash {
             for (field, value) in Pairs(Listpack::of(pack).iter()) {
                 table.insert(field.text(&mut buffers.0), value.text(&mut buffers.1));
             }
-            self.0 = PackOr::big(Box::new(table));
+            self.0 = PackOr::big(Box::new(Big::Table(table)));
         }
         match self.0.shape_mut() {
-            ShapeMut::Big(table) => table,
-            ShapeMut::Pack(_) => unreachable!("just made big"),
+            ShapeMut::Big(Big::Table(table)) => table,
+            _ => unreachable!("just made big"),
         }
     }
 
@@ -145,7 +252,8 @@ impl Hash {
     pub fn iter(&self) -> Iter<'_> {
         match self.0.shape() {
             Shape::Pack(pack) => Iter::Pack(Pairs(Listpack::of(pack).iter())),
-            Shape::Big(table) => Iter::Table(table.iter()),
+            Shape::Big(Big::Table(table)) => Iter::Table(table.iter()),
+            Shape::Big(Big::Timed(timed)) => timed.plain.iter(),
         }
     }
 
@@ -162,9 +270,10 @@ impl Hash {
                 self.iter().for_each(|(field, value)| emit(field, value));
                 0
             }
-            Shape::Big(table) => table.scan(cursor, count, |field, value| {
+            Shape::Big(Big::Table(table)) => table.scan(cursor, count, |field, value| {
                 emit(ValueRef::Bytes(field), ValueRef::Bytes(value));
             }),
+            Shape::Big(Big::Timed(timed)) => timed.plain.scan_dyn(cursor, count, &mut emit),
         }
     }
 
@@ -174,10 +283,11 @@ impl Hash {
         match self.0.shape() {
             Shape::Pack(_) if self.is_empty() => None,
             Shape::Pack(_) => self.iter().nth(rng.index(self.len())),
-            Shape::Big(table) => {
+            Shape::Big(Big::Table(table)) => {
                 let (field, value) = table.random(rng)?;
                 Some((ValueRef::Bytes(field), ValueRef::Bytes(value)))
             }
+            Shape::Big(Big::Timed(timed)) => timed.plain.random(rng),
         }
     }
 
@@ -194,10 +304,30 @@ impl Hash {
                 let chosen = self.iter().filter(|_| selection.take(rng));
                 chosen.for_each(|(field, value)| emit(field, value));
             }
-            Shape::Big(table) => table.sample(count, rng, |field, value| {
+            Shape::Big(Big::Table(table)) => table.sample(count, rng, |field, value| {
                 emit(ValueRef::Bytes(field), ValueRef::Bytes(value));
             }),
+            Shape::Big(Big::Timed(timed)) => timed.plain.sample_dyn(count, rng, &mut emit),
         }
+    }
+
+    /// As `scan` and `sample`, for the hash inside a timed one: closures would nest for ever.
+    fn scan_dyn(
+        &self,
+        cursor: u64,
+        count: usize,
+        emit: &mut dyn FnMut(ValueRef<'_>, ValueRef<'_>),
+    ) -> u64 {
+        self.scan(cursor, count, emit)
+    }
+
+    fn sample_dyn(
+        &self,
+        count: usize,
+        rng: &mut Rng,
+        emit: &mut dyn FnMut(ValueRef<'_>, ValueRef<'_>),
+    ) {
+        self.sample(count, rng, emit);
     }
 
     /// The bytes of a hash that is reported as a listpack: what a dump holds.
@@ -246,7 +376,13 @@ impl Hash {
                 let fields: BTreeSet<_> = self.iter().map(|(field, _)| field.to_vec()).collect();
                 assert_eq!(fields.len(), self.len(), "fields are unique");
             }
-            Shape::Big(table) => table.check(),
+            Shape::Big(Big::Table(table)) => table.check(),
+            Shape::Big(Big::Timed(timed)) => {
+                assert!(timed.plain.times().is_none() && !timed.times.is_empty());
+                assert!(timed.times.iter().all(|(field, _)| timed.plain.contains(field)));
+                timed.times.check();
+                timed.plain.check();
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod table;
 pub mod value;
 pub mod zset;
 
+use crate::base::Millis;
 pub use hash::Hash;
 pub use limits::{Limits, PackLimits};
 pub use list::{End, List};
@@ -79,6 +80,18 @@ pub trait Collection: Clone + Send + 'static {
 
     /// As OBJECT ENCODING prints it.
     fn encoding(&self) -> &'static str;
+
+    /// Whether elements of this type may expire by themselves.
+    const ELEMENTS_EXPIRE: bool = false;
+
+    /// When the first of its elements expires; [`Millis::MAX`] if none does. O(1) if none does.
+    #[inline]
+    fn next_expiry(&self) -> Millis {
+        Millis::MAX
+    }
+
+    /// Removes up to `max` elements that expire by `now`, and tells which.
+    fn expire(&mut self, _now: Millis, _max: usize, _gone: &mut dyn FnMut(&[u8])) {}
 }
 
 #[cfg(test)]

@@ -232,7 +232,8 @@ fn a_sweep_deletes_what_has_expired_and_then_has_nothing_to_do() {
     let (mut sweeper, mut garbage, mut names) = (Sweeper::default(), Vec::new(), BTreeSet::new());
     let mut removed = 0;
     loop {
-        let swept = sweeper.run(&keyspace, NOW + Millis(5), 100, &mut garbage, |place, key| {
+        let swept = sweeper.run(&keyspace, NOW + Millis(5), 100, &mut garbage, |place, removed| {
+            let Removed::Key(key) = removed else { panic!("nothing has elements that expire") };
             assert_eq!(place.slot, Slot::of(key));
             assert!(names.insert(key.to_vec()));
         });
