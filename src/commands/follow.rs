@@ -83,6 +83,32 @@ impl Ctx<'_> {
         }
     }
 
+    /// Reports a change of what is kept beside a key's value, such as who has read what of a
+    /// stream. It is propagated, and published if it has an event; WATCH and those who wait hear
+    /// nothing.
+    #[inline]
+    pub fn noted(&mut self, key: &Key<'_>, event: Option<Event>) {
+        self.effects.changes += 1;
+        if self.followers.contains(Followers::NOTIFIED)
+            && let Some(event) = event
+        {
+            self.settle_incidents();
+            let name = (self.db.place(key).db, Box::from(key.bytes));
+            notify(self.server, self.settings, &name, event);
+        }
+    }
+
+    /// Has those who wait for a key look at it again.
+    pub fn wake(&mut self, key: &Key<'_>) {
+        let name = (self.db.place(key).db, Box::from(key.bytes));
+        if self.followers.contains(Followers::AWAITED)
+            && self.server.waiters.awaits(&name)
+            && !self.effects.ready.contains(&name)
+        {
+            self.effects.ready.push(name);
+        }
+    }
+
     /// Replicas and the append-only file get this instead of the command as it was sent; several
     /// calls are several commands.
     #[inline]
@@ -122,6 +148,8 @@ impl Ctx<'_> {
             let name = (incident.place.db, incident.key);
             match incident.kind {
                 IncidentKind::Expired => self.tell(name, Event::EXPIRED),
+                IncidentKind::ElementsExpired(_) => self.tell(name, Event::HASH_EXPIRED),
+                IncidentKind::Emptied => self.tell(name, Event::DEL),
                 IncidentKind::Created => notify(self.server, self.settings, &name, Event::NEW),
                 IncidentKind::Missed => notify(self.server, self.settings, &name, Event::MISSED),
             }

@@ -64,10 +64,14 @@ pub struct Incident {
 }
 
 /// What happened to the key of an [`Incident`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IncidentKind {
     /// A lookup found it expired and deleted it.
     Expired,
+    /// A lookup found these elements of its collection expired and removed them.
+    ElementsExpired(Vec<Box<[u8]>>),
+    /// It went with the last of them.
+    Emptied,
     /// It came to be. Told only if [`Held::tell_created`] says so.
     Created,
     /// It was looked for to be read and is not there. Told only if [`Held::tell_missed`] says so.
@@ -177,10 +181,13 @@ impl Held<'_> {
         if self.expiry != Expiry::Delete || entry.next_element_expiry() > now {
             return false;
         }
-        let mut gone = |_: &[u8]| {};
+        let mut elements: Vec<Box<[u8]>> = Vec::new();
+        let mut gone = |element: &[u8]| elements.push(element.into());
         let left = self.store_mut(key).expire_elements(key.hash, spot, now, usize::MAX, &mut gone);
+        self.note(IncidentKind::ElementsExpired(elements), key);
         if left == 0 {
             self.discard(key, spot);
+            self.note(IncidentKind::Emptied, key);
         }
         left == 0
     }

@@ -20,11 +20,13 @@ const ELEMENTS_MAX: usize = 1000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removed<'a> {
     Key(&'a [u8]),
-    /// Elements of the collection under a key, which may go itself next.
+    /// Elements of the collection under a key.
     Elements {
         key: &'a [u8],
         elements: &'a [Box<[u8]>],
     },
+    /// The key, since the last element of its collection is gone.
+    Emptied(&'a [u8]),
 }
 
 /// Where the sweep stands.
@@ -52,8 +54,8 @@ impl Default for Sweeper {
 }
 
 impl Sweeper {
-    /// Visits about `visits` buckets and slots. `removed` is told all that is deleted, under the lock
-    /// of its slot, so that whoever propagates deletions keeps their order. The caller holds a pass
+    /// Visits about `visits` buckets and slots. `removed` is told all that is deleted, under the
+    /// lock of its slot, so that whoever propagates deletions keeps their order. The caller holds a pass
     /// of the gate.
     pub fn run(
         &mut self,
@@ -106,17 +108,14 @@ impl Sweeper {
         for _ in 0..visits {
             swept.visited += 1;
             let mut due = Vec::new();
-            let mut take = |entry: Entry, swept: &mut Swept, tell: &mut dyn FnMut(Removed<'_>)| {
+            let taken = |entry: Entry| {
                 tell(Removed::Key(entry.view().key()));
                 swept.removed += 1;
                 garbage.extend(Garbage::if_heavy(entry));
             };
-            let taken = |entry| take(entry, swept, tell);
             let ended = store.sweep_bucket(&mut self.walk, now, taken, &mut due);
             for key in due {
-                if let Some(entry) = expire_elements(store, keyspace, &key, now, tell) {
-                    take(entry, swept, tell);
-                }
+                expire_elements(store, keyspace, &key, now, tell);
             }
             if ended {
                 store.step(STEP_BUCKETS, keyspace.hasher());
@@ -141,19 +140,22 @@ impl Sweeper {
     }
 }
 
-/// Removes the expired elements of a collection, and hands it out if none is left.
+/// Removes the expired elements of a collection, and the collection with the last.
 fn expire_elements(
     store: &mut SlotStore,
     keyspace: &Keyspace,
     key: &[u8],
     now: Millis,
     tell: &mut impl FnMut(Removed<'_>),
-) -> Option<Entry> {
+) {
     let hash = keyspace.hash(key);
-    let spot = store.locate(hash, key)?;
+    let Some(spot) = store.locate(hash, key) else { return };
     let mut elements: Vec<Box<[u8]>> = Vec::new();
     let mut gone = |element: &[u8]| elements.push(element.into());
     let left = store.expire_elements(hash, spot, now, ELEMENTS_MAX, &mut gone);
     tell(Removed::Elements { key, elements: &elements });
-    (left == 0).then(|| store.remove_at(hash, spot, keyspace.hasher()))
+    if left == 0 {
+        tell(Removed::Emptied(key));
+        drop(store.remove_at(hash, spot, keyspace.hasher()));
+    }
 }

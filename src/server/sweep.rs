@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::commands::follow;
 use crate::engine::Clock;
 use crate::keyspace::Place;
-use crate::keyspace::sweep::Sweeper;
+use crate::keyspace::sweep::{Removed, Sweeper};
 use crate::spec::Event;
 use crate::state::Server;
 use crate::state::conditions::Condition;
@@ -55,8 +55,13 @@ impl Sweep {
             let now = self.clock.unix(reading);
             let mut garbage = Vec::new();
             let pass = server.keyspace.gate().enter(self.lane, false);
-            let lapsed =
-                |place: Place, key: &[u8]| follow::removed(server, place, key, Event::EXPIRED);
+            let lapsed = |place: Place, removed: Removed<'_>| match removed {
+                Removed::Key(key) => follow::removed(server, place, key, Event::EXPIRED),
+                Removed::Elements { key, .. } => {
+                    follow::removed(server, place, key, Event::HASH_EXPIRED);
+                }
+                Removed::Emptied(key) => follow::removed(server, place, key, Event::DEL),
+            };
             let swept = self.sweeper.run(&server.keyspace, now, VISITS, &mut garbage, lapsed);
             drop(pass);
             stats.expired_keys.add(swept.removed as u64);

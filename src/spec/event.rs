@@ -71,6 +71,8 @@ impl Event {
     pub const UNTOLD: Event = Event { class: EventClass::empty(), name: "" };
     pub const DEL: Event = Event::generic("del");
     pub const EXPIRE: Event = Event::generic("expire");
+    /// Fields of a hash have expired.
+    pub const HASH_EXPIRED: Event = Event::hash("hexpired");
     pub const EXPIRED: Event = Event { class: EventClass::EXPIRED, name: "expired" };
     pub const NEW: Event = Event { class: EventClass::NEW, name: "new" };
     pub const MISSED: Event = Event { class: EventClass::KEY_MISS, name: "keymiss" };

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::ids::{self, Wanted};
+use super::propagate::{self, ExactTrim};
 use super::reply::write_id;
 use super::trim::{TRIM_ARGS, Trim, TrimOptions, XTRIM_EVENT};
 use crate::commands::{Args, Command, Ctx, Reply};
@@ -109,16 +110,19 @@ fn xadd(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
             None => return Ok(Reply::Nil),
         }
     };
-    let id = choose_id(&stream, id, now)?;
+    let wanted = id;
+    let id = choose_id(&stream, wanted, now)?;
     if !stream.append(id, &fields, &limits) {
         return Err(NOT_GREATER);
     }
     let trimmed = trim.map_or(0, |trim| trim.apply(&mut stream));
+    let trim = trim.map(|trim| (trim, ExactTrim::of(trim, &stream)));
     drop(stream);
     cx.changed(&key, Event::stream("xadd"));
     if trimmed > 0 {
         cx.changed(&key, XTRIM_EVENT);
     }
+    propagate::add(cx, &key, (wanted, id), trim, &fields);
     write_id(cx.out, id);
     Ok(Reply::Written)
 }

@@ -2,6 +2,7 @@
 
 use super::group::{self, CREATE_CONSUMER_EVENT};
 use super::ids;
+use super::propagate::{Position, Reader, is_logged, position};
 use super::reply::{write_entry, write_id};
 use crate::base::Millis;
 use crate::commands::{Args, Command, Ctx, Reply};
@@ -70,16 +71,9 @@ struct Claim<'a> {
     last_id: Option<StreamId>,
     /// Whether the consumer was made.
     created: bool,
-}
-
-/// What became of an entry that was to be claimed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Claimed,
-    /// It is not pending, or not for long enough.
-    Left,
-    /// It is in the stream no more, and so not pending any more either.
-    Gone,
+    /// What was claimed, and what turned out to be gone.
+    claimed: Vec<(StreamId, Delivery)>,
+    gone: Vec<StreamId>,
 }
 
 impl<'a> Claim<'a> {
@@ -95,6 +89,8 @@ impl<'a> Claim<'a> {
             just_id: false,
             last_id: None,
             created: false,
+            claimed: Vec::new(),
+            gone: Vec::new(),
         }
     }
 
@@ -134,40 +130,56 @@ impl<'a> Claim<'a> {
     }
 
     /// Claims one entry, if it may be claimed, and writes it.
-    fn take(&mut self, stream: &mut Stream, id: StreamId, out: &mut Encoder) -> Outcome {
+    fn take(&mut self, stream: &mut Stream, id: StreamId, out: &mut Encoder) {
         let group = stream.group(self.group).expect("the group was looked up");
         let pending = group.pending_entry(id).map(|pending| pending.delivery);
         if stream.get(id).is_none() {
             let group = stream.group_mut(self.group).expect("the group was looked up");
-            return if group.acknowledge(id) { Outcome::Gone } else { Outcome::Left };
+            if group.acknowledge(id) {
+                self.gone.push(id);
+            }
+            return;
         }
         let old = match pending {
-            Some(old) if self.now.0.saturating_sub(old.at.0) < self.min_idle => {
-                return Outcome::Left;
-            }
+            Some(old) if self.now.0.saturating_sub(old.at.0) < self.min_idle => return,
             Some(old) => old.count,
             None if self.force => 1,
-            None => return Outcome::Left,
+            None => return,
         };
         let once_more = old.wrapping_add(u64::from(!self.just_id));
         let count = self.retries.unwrap_or(once_more);
         self.created |= group::see(stream, self.group, self.consumer, self.now);
         let group = stream.group_mut(self.group).expect("the group was looked up");
-        group.assign(id, self.consumer, Delivery { at: self.delivered, count });
+        let delivery = Delivery { at: self.delivered, count };
+        group.assign(id, self.consumer, delivery);
         match stream.get(id) {
             Some(entry) if !self.just_id => write_entry(out, &entry),
             _ => write_id(out, id),
         }
-        Outcome::Claimed
+        self.claimed.push((id, delivery));
     }
 
-    /// Reports what was done to `changes` entries.
-    fn report(&self, cx: &mut Ctx<'_>, key: &Key<'_>, changes: usize) {
+    /// Reports what was done; `moved`: the group was set forward.
+    fn report(&self, cx: &mut Ctx<'_>, key: &Key<'_>, group: Position, moved: bool) {
+        let reader = Reader { key: key.bytes, group: self.group, consumer: self.consumer };
+        cx.propagate_nothing();
         if self.created {
             cx.noted(key, Some(CREATE_CONSUMER_EVENT));
+            reader.created(cx);
         }
-        if changes > 0 {
+        if moved || !self.claimed.is_empty() || !self.gone.is_empty() {
             cx.noted(key, None);
+        }
+        if !is_logged(cx) {
+            return;
+        }
+        let (last, entries_read) = group;
+        self.gone.iter().for_each(|&id| reader.lost(cx, id));
+        for &(id, delivery) in &self.claimed {
+            reader.was_given(cx, id, delivery, last);
+        }
+        if moved && self.claimed.is_empty() {
+            reader.moved(cx, last, entries_read);
         }
     }
 }
@@ -202,15 +214,13 @@ fn xclaim(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         group.last_delivered = claim.last_id.unwrap_or_default();
     }
     let begun = cx.out.begin_deferred();
-    let (mut claimed, mut gone) = (0, 0);
     for id in wanted {
-        let outcome = claim.take(&mut stream, id, cx.out);
-        claimed += usize::from(outcome == Outcome::Claimed);
-        gone += usize::from(outcome == Outcome::Gone);
+        claim.take(&mut stream, id, cx.out);
     }
-    cx.out.end_array(begun, claimed);
+    cx.out.end_array(begun, claim.claimed.len());
+    let group = stream.group(name).map(position).expect("it is there");
     drop(stream);
-    claim.report(cx, &key, claimed + gone + usize::from(moved));
+    claim.report(cx, &key, group, moved);
     Ok(Reply::Written)
 }
 
@@ -269,28 +279,26 @@ fn xautoclaim(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     }
     cx.out.array(3);
     let mut claimed = Encoder::new(cx.out.proto());
-    let (mut claims, mut gone, mut looked_at) = (0, Vec::new(), 0);
+    let mut looked_at = 0;
     let after = loop {
         let group = stream.group(name).expect("it is there");
         let upcoming = next.and_then(|next| group.pending_in(next..=StreamId::MAX).next());
         let Some(id) = upcoming.map(|pending| pending.id) else { break StreamId::MIN };
-        if claims + gone.len() == count || looked_at == count.saturating_mul(LOOKED_AT_PER_CLAIM) {
+        let enough = claim.claimed.len() + claim.gone.len() == count;
+        if enough || looked_at == count.saturating_mul(LOOKED_AT_PER_CLAIM) {
             break id;
         }
         looked_at += 1;
         next = id.next();
-        match claim.take(&mut stream, id, &mut claimed) {
-            Outcome::Claimed => claims += 1,
-            Outcome::Gone => gone.push(id),
-            Outcome::Left => {}
-        }
+        claim.take(&mut stream, id, &mut claimed);
     };
+    let group = stream.group(name).map(position).expect("it is there");
     drop(stream);
     write_id(cx.out, after);
-    cx.out.array(claims);
+    cx.out.array(claim.claimed.len());
     cx.out.raw(&claimed.into_bytes());
-    cx.out.array(gone.len());
-    gone.iter().for_each(|&id| write_id(cx.out, id));
-    claim.report(cx, &key, claims + gone.len());
+    cx.out.array(claim.gone.len());
+    claim.gone.iter().for_each(|&id| write_id(cx.out, id));
+    claim.report(cx, &key, group, false);
     Ok(Reply::Written)
 }

@@ -219,6 +219,7 @@ fn xgroup_destroy(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     drop(stream);
     if removed {
         cx.noted(&key, Some(Event::stream("xgroup-destroy")));
+        cx.wake(&key);
     }
     Ok(Reply::Flag(removed))
 }

@@ -7,15 +7,14 @@ mod group;
 mod ids;
 mod info;
 mod pending;
+mod propagate;
 mod range;
 mod read;
 mod read_group;
 mod reply;
 mod trim;
 
-use super::{Command, Ctx};
-use crate::keyspace::Key;
-use crate::spec::Event;
+use super::Command;
 
 pub const COMMANDS: &[&Command] = &[
     &pending::XACK,
@@ -44,14 +43,6 @@ pub const COMMANDS: &[&Command] = &[
     &edit::XSETID,
     &trim::XTRIM,
 ];
-
-impl Ctx<'_> {
-    /// Reports a change of what a stream keeps about its readers: nobody who watches the key or
-    /// waits for it is concerned. `None`: nor is anybody who listens.
-    fn noted(&mut self, _key: &Key<'_>, _event: Option<Event>) {
-        self.effects.changes += 1;
-    }
-}
 
 #[cfg(test)]
 mod tests;

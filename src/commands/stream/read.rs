@@ -5,13 +5,13 @@ use smallvec::SmallVec;
 use super::ids;
 use super::reply::{ByStream, write_entries};
 use crate::base::Millis;
-use crate::commands::{Args, Command, Ctx, Reply, keys};
+use crate::commands::{Args, Blocking, Command, Ctx, Reply, keys};
 use crate::keyspace::Key;
-use crate::resp::RawRequest;
+use crate::resp::{OwnedRequest, RawRequest};
 use crate::spec::{
     Arg, Arity, Begin, CmdError, CmdResult, CommandSpec, Find, Flags, Group, KeyFlags, KeySpec,
 };
-use crate::types::{Stream, StreamId};
+use crate::types::{Kind, Stream, StreamId};
 
 const UNBALANCED: CmdError = CmdError::text(
     "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.",
@@ -52,6 +52,8 @@ pub struct Reading<'a> {
     pub reader: Option<(&'a [u8], &'a [u8])>,
     pub no_ack: bool,
     pub count: usize,
+    /// BLOCK: until when to wait, `None` for ever.
+    pub wait: Option<Option<Millis>>,
     pub streams: SmallVec<[(Key<'a>, &'a [u8]); 4]>,
 }
 
@@ -59,11 +61,11 @@ impl<'a> Reading<'a> {
     /// # Errors
     /// If an option makes no sense, or a stream has no id.
     pub fn read(args: &mut Args<'a>, now: Millis, by_group: bool) -> CmdResult<Reading<'a>> {
-        let (mut count, mut reader, mut no_ack) = (usize::MAX, None, false);
+        let (mut count, mut wait, mut reader, mut no_ack) = (usize::MAX, None, None, false);
         loop {
             let token = args.token().ok_or(CmdError::Syntax)?;
             match token.upper() {
-                b"BLOCK" if args.left() > 0 => drop(read_timeout(args, now)?),
+                b"BLOCK" if args.left() > 0 => wait = Some(read_timeout(args, now)?),
                 b"COUNT" if args.left() > 0 => {
                     let wanted = usize::try_from(args.int()?).unwrap_or(0);
                     count = if wanted == 0 { usize::MAX } else { wanted };
@@ -87,7 +89,29 @@ impl<'a> Reading<'a> {
         let streams = args.left() / 2;
         let keys: CmdResult<SmallVec<[Key<'a>; 4]>> = (0..streams).map(|_| args.key()).collect();
         let streams = keys?.into_iter().map(|key| Ok((key, args.bytes()?)));
-        Ok(Reading { reader, no_ack, count, streams: streams.collect::<CmdResult<_>>()? })
+        Ok(Reading { reader, no_ack, count, wait, streams: streams.collect::<CmdResult<_>>()? })
+    }
+}
+
+impl Reading<'_> {
+    /// Waits for new entries if BLOCK says so.
+    pub fn wait(
+        &self,
+        cx: &mut Ctx<'_>,
+        request: Option<OwnedRequest>,
+        if_gone: Option<CmdError>,
+    ) -> CmdResult<Reply> {
+        let Some(deadline) = self.wait else { return Ok(Reply::NilArray) };
+        let keys: SmallVec<[Key<'_>; 4]> = self.streams.iter().map(|(key, _)| *key).collect();
+        let otherwise = Reply::NilArray;
+        cx.block(Blocking {
+            kind: Kind::Stream,
+            keys: &keys,
+            deadline,
+            otherwise,
+            request,
+            if_gone,
+        })
     }
 }
 
@@ -147,6 +171,10 @@ fn xread(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let reading = Reading::read(args, cx.now, false)?;
     let mut positions: SmallVec<[StreamId; 4]> = SmallVec::new();
     for (key, id) in &reading.streams {
+        if cx.skips(key) {
+            positions.push(StreamId::MAX);
+            continue;
+        }
         let stream = cx.db.get::<Stream>(key)?;
         positions.push(match *id {
             b"$" => stream.map_or(StreamId::MIN, |stream| stream.ids().last),
@@ -156,19 +184,37 @@ fn xread(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     }
     let mut reply = ByStream::begin(cx.out);
     for ((key, _), &position) in reading.streams.iter().zip(&positions) {
+        if cx.skips(key) {
+            continue;
+        }
         let Some(stream) = cx.db.view::<Stream>(key)? else { continue };
-        let Some(start) = position.next().filter(|_| has_news(stream, position)) else { continue };
+        let news = has_news(stream, position, cx.woken_by.is_some());
+        let Some(start) = position.next().filter(|_| news) else { continue };
         reply.push(cx.out, key.bytes);
         write_entries(cx.out, stream.range(start, StreamId::MAX).take(reading.count));
     }
     if reply.count == 0 {
-        return Ok(Reply::NilArray);
+        let request = reading.streams.iter().any(|(_, id)| *id == b"$");
+        let request = request.then(|| resolve(args.request(), &positions));
+        return reading.wait(cx, request, None);
     }
     reply.end(cx.out);
     Ok(Reply::Written)
 }
 
-/// Whether a stream has entries after `position`.
-pub fn has_news(stream: &Stream, position: StreamId) -> bool {
-    stream.last().is_some_and(|entry| entry.id > position)
+/// The request with ids in place of what stood for them.
+fn resolve(request: RawRequest<'_>, positions: &[StreamId]) -> OwnedRequest {
+    let others = request.len() - positions.len();
+    let mut resolved = OwnedRequest::from_args(request.args().take(others));
+    positions.iter().for_each(|id| resolved.push(&id.text()));
+    resolved
+}
+
+/// Whether a stream has entries after `position`. One who has waited is told of entries that were
+/// added even if they are gone again.
+pub fn has_news(stream: &Stream, position: StreamId, has_waited: bool) -> bool {
+    match has_waited {
+        true => stream.ids().last > position,
+        false => stream.last().is_some_and(|entry| entry.id > position),
+    }
 }

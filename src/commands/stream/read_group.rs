@@ -2,10 +2,11 @@
 
 use super::group::{self, CREATE_CONSUMER_EVENT};
 use super::ids;
+use super::propagate::{Reader, position};
 use super::read::{Reading, STREAMS_ARG, find_keys, has_news, read_keys};
 use super::reply::{ByStream, write_entry, write_id};
 use crate::base::Millis;
-use crate::commands::{Args, Command, Ctx, Reply};
+use crate::commands::{Args, Command, Ctx, Followers, Reply};
 use crate::keyspace::Key;
 use crate::resp::Encoder;
 use crate::spec::{Arg, Arity, CmdError, CmdResult, CommandSpec, Flags, Group};
@@ -17,6 +18,10 @@ const NO_LAST_ID: CmdError = CmdError::text(
     this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would \
     just return an empty result set.",
 );
+
+const STREAM_GONE: CmdError = CmdError::text("UNBLOCKED the stream key no longer exists");
+const GROUP_GONE: CmdError =
+    CmdError::text("NOGROUP the consumer group this client was blocked on no longer exists");
 
 /// What to give the consumer of one stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,9 +65,17 @@ fn xreadgroup(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let reading = Reading::read(args, cx.now, true)?;
     let (name, _) = reading.reader.expect("reading by group names one");
     let mut wanted = Vec::with_capacity(reading.streams.len());
+    cx.propagate_nothing();
     for (key, id) in &reading.streams {
+        if cx.skips(key) {
+            wanted.push(From::New);
+            continue;
+        }
         let stream = cx.db.get::<Stream>(key)?;
         if stream.and_then(|stream| stream.group(name)).is_none() {
+            if cx.woken_by.is_some() {
+                return Err(GROUP_GONE);
+            }
             return Err(group::missing(key, name, " in XREADGROUP with GROUP option"));
         }
         wanted.push(match *id {
@@ -76,17 +89,22 @@ fn xreadgroup(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     }
     let mut reply = ByStream::begin(cx.out);
     for ((key, _), &from) in reading.streams.iter().zip(&wanted) {
+        if cx.skips(key) {
+            continue;
+        }
+        let has_waited = cx.woken_by.is_some();
         let stream = cx.db.view::<Stream>(key)?;
         let position = stream.and_then(|stream| stream.group(name));
         let position = position.map_or(StreamId::MAX, |group| group.last_delivered);
-        let news = from != From::New || stream.is_some_and(|stream| has_news(stream, position));
+        let has_news = |stream| has_news(stream, position, has_waited);
+        let news = from != From::New || stream.is_some_and(has_news);
         if news {
             reply.push(cx.out, key.bytes);
             serve(cx, &reading, key, from)?;
         }
     }
     if reply.count == 0 {
-        return Ok(Reply::NilArray);
+        return reading.wait(cx, None, Some(STREAM_GONE));
     }
     reply.end(cx.out);
     Ok(Reply::Written)
@@ -98,26 +116,40 @@ fn serve(cx: &mut Ctx<'_>, reading: &Reading<'_>, key: &Key<'_>, from: From) -> 
     let now = cx.now;
     let mut stream = cx.db.get_mut::<Stream>(key)?.expect("it was there a moment ago");
     let created = group::see(&mut stream, name, consumer, now);
+    let (mut given, logged) = (Vec::new(), cx.followers.contains(Followers::LOGGED));
     match from {
         From::New => {
             let position = stream.group(name).map_or(StreamId::MAX, |group| group.last_delivered);
             let owner = (!reading.no_ack).then_some(consumer);
             let out = &mut *cx.out;
             let begun = out.begin_deferred();
-            let given = stream.deliver(name, owner, position, reading.count, now, |entry| {
-                write_entry(out, entry)
+            let count = stream.deliver(name, owner, position, reading.count, now, |entry| {
+                write_entry(out, entry);
+                if logged {
+                    given.push(entry.id);
+                }
             });
-            out.end_array(begun, given);
+            out.end_array(begun, count);
         }
         From::History(after) => {
             repeat(&mut stream, (name, consumer), after, reading.count, now, cx.out);
         }
     }
+    let (last, read) = stream.group(name).map(position).expect("the group was looked up");
     drop(stream);
+    let reader = Reader { key: key.bytes, group: name, consumer };
     if created {
         cx.noted(key, Some(CREATE_CONSUMER_EVENT));
+        reader.created(cx);
     }
     cx.noted(key, None);
+    if !given.is_empty() {
+        if !reading.no_ack {
+            let delivery = Delivery { at: now, count: 1 };
+            given.iter().for_each(|&id| reader.was_given(cx, id, delivery, id));
+        }
+        reader.moved(cx, last, read);
+    }
     Ok(())
 }
 

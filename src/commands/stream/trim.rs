@@ -1,6 +1,7 @@
 //! Trimming: what XADD and XTRIM may be told about it, and XTRIM.
 
-use super::ids;
+use super::propagate::ExactTrim;
+use super::{ids, propagate};
 use crate::commands::{Args, Command, Ctx, Reply};
 use crate::config::Settings;
 use crate::spec::{
@@ -153,9 +154,13 @@ fn xtrim(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         return Ok(Reply::Int(0));
     };
     let removed = trim.apply(&mut stream);
+    let exact = trim.approximate.then(|| ExactTrim::of(trim, &stream));
     drop(stream);
     if removed > 0 {
         cx.changed(&key, XTRIM_EVENT);
+        if let Some(exact) = exact {
+            propagate::trim(cx, &key, &exact);
+        }
     }
     Ok(Reply::Int(removed as i64))
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::{KeyHasher, Rng, Slot};
+use crate::keyspace::sweep::Removed;
 use crate::keyspace::{Keyspace, NewStr, Sweeper};
 use crate::types::Limits;
 use crate::types::hash::Hash;
