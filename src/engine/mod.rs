@@ -4,6 +4,7 @@
 mod account;
 mod admission;
 mod blocking;
+mod clients;
 mod clock;
 mod eviction;
 mod gaps;
@@ -17,6 +18,7 @@ pub mod testing;
 mod tests;
 pub mod worker;
 
+pub use clients::evict_clients;
 pub use clock::{Clock, unix_time};
 pub use eviction::{Bailiff, Turn};
 pub use session::{Progress, Session};

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
 
-use super::{Bailiff, Clock};
+use super::{Bailiff, Clock, evict_clients};
 use crate::base::Rng;
 use crate::cluster::ClusterView;
 use crate::config::Settings;
-use crate::state::Server;
+use crate::state::{ClientShared, Server};
 
 /// One worker's view of the process. The shared parts are looked at once per batch.
 pub struct Worker {
@@ -40,5 +40,11 @@ impl Worker {
     #[inline]
     pub fn settings(&mut self) -> &Arc<Settings> {
         self.settings.load()
+    }
+
+    /// Counts what a connection takes by now, and closes some if that is too much for all.
+    pub fn weigh(&mut self, client: &ClientShared) {
+        self.server.clients.weigh(client);
+        evict_clients(&self.server, self.settings.load());
     }
 }

@@ -23,6 +23,8 @@ use crate::state::ClientFlags;
 const SLICES_MAX: usize = 32;
 /// Bytes read ahead of a request that is waiting.
 const READ_AHEAD_MAX: usize = 1024 * 1024;
+/// Pending output that others are told of at once.
+const LARGE_OUTPUT: usize = 64 * 1024;
 /// The longest a timer is set for; a wait that is longer looks at the clock in between.
 const ALARM_MAX: Duration = Duration::from_secs(3600);
 
@@ -81,6 +83,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.runnable = true;
                 continue;
             }
+            if self.queue.pending() >= LARGE_OUTPUT {
+                self.publish_sizes();
+            }
             match self.progress {
                 Progress::Closing if self.queue.is_empty() => return Poll::Ready(()),
                 Progress::Closing => return Poll::Pending,
@@ -96,7 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             match self.read(cx) {
                 Poll::Pending => {
-                    self.session.publish_sizes(self.queue.pending());
+                    self.publish_sizes();
                     return Poll::Pending;
                 }
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
@@ -128,6 +133,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.alarm = None;
         }
         rings
+    }
+
+    /// Lets others know how much the connection takes, and sees to it that all together do not take
+    /// too much.
+    fn publish_sizes(&self) {
+        self.session.publish_sizes(self.queue.pending());
+        self.worker.borrow_mut().weigh(&self.session.client.shared);
     }
 
     /// Reads what the socket has into the session's parser; 0 is the end.

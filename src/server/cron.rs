@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::resources;
 use crate::base::Millis;
+use crate::engine::evict_clients;
 use crate::state::memory::Resources;
 use crate::state::{ClientFlags, Mail, Server};
 
@@ -22,6 +23,8 @@ impl Cron {
     pub(super) fn tick(&mut self, server: &Server, now: Millis) {
         sample_rates(server, now);
         self.watch_memory(server, now);
+        server.clients.retry_evictions();
+        evict_clients(server, &server.settings.load());
         if now.since(self.idle_checked) >= IDLE_CHECK_EVERY {
             self.idle_checked = now;
             close_idle(server, now);

@@ -154,6 +154,9 @@ pub struct ClientShared {
     /// Requests queued since MULTI, and their bytes.
     pub queued: AtomicU64,
     pub queued_bytes: AtomicU64,
+    /// What the registry has counted for it, unless it is no longer counted.
+    pub(super) weight: AtomicU64,
+    pub(super) disowned: AtomicBool,
     pub details: Mutex<ClientDetails>,
     /// No mail has come since the box was emptied and its waker registered.
     quiet: AtomicBool,
@@ -244,10 +247,21 @@ impl ClientShared {
             output_chunks: AtomicU64::new(0),
             queued: AtomicU64::new(0),
             queued_bytes: AtomicU64::new(0),
+            weight: AtomicU64::new(0),
+            disowned: AtomicBool::new(false),
             details: Mutex::new(details),
             quiet: AtomicBool::new(false),
             mailbox: Mutex::default(),
         }
+    }
+
+    /// Bytes that the connection takes, as of what it last published: buffers, what MULTI has
+    /// queued, itself.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        let parts = [&self.query_capacity, &self.output_bytes, &self.queued_bytes];
+        let buffers: u64 = parts.iter().map(|part| part.load(Ordering::Relaxed)).sum();
+        buffers + size_of::<ClientShared>() as u64
     }
 
     #[must_use]

@@ -1,9 +1,10 @@
 //! Who is connected.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use dashmap::DashMap;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::ClientShared;
 
@@ -14,6 +15,11 @@ pub struct Registry {
     next_id: AtomicU64,
     count: AtomicUsize,
     per_worker: Box<[AtomicUsize]>,
+    /// Bytes that all of them take.
+    memory: AtomicU64,
+    evictions: Mutex<()>,
+    /// Evicting has turned out useless; forgotten at the next tick.
+    in_vain: AtomicBool,
 }
 
 impl Registry {
@@ -25,6 +31,9 @@ impl Registry {
             next_id: AtomicU64::default(),
             count: AtomicUsize::default(),
             per_worker: (0..workers).map(|_| AtomicUsize::default()).collect(),
+            memory: AtomicU64::default(),
+            evictions: Mutex::default(),
+            in_vain: AtomicBool::default(),
         }
     }
 
@@ -65,8 +74,51 @@ impl Registry {
     /// Forgets an admitted and assigned connection.
     pub fn remove(&self, client: &ClientShared) {
         self.by_id.remove(&client.id);
+        self.disown(client);
         self.per_worker[client.worker].fetch_sub(1, Ordering::Relaxed);
         self.dismiss();
+    }
+
+    /// Counts what a connection takes by now. Its own thread calls this.
+    #[inline]
+    pub fn weigh(&self, client: &ClientShared) {
+        let weight = client.memory();
+        let is_same = client.weight.load(Ordering::Relaxed) == weight;
+        if !is_same && !client.disowned.load(Ordering::Relaxed) {
+            let before = client.weight.swap(weight, Ordering::Relaxed);
+            self.memory.fetch_add(weight.wrapping_sub(before), Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a connection no longer: it ends. False if it was not counted any more.
+    pub fn disown(&self, client: &ClientShared) -> bool {
+        let first = !client.disowned.swap(true, Ordering::Relaxed);
+        let weight = client.weight.swap(0, Ordering::Relaxed);
+        self.memory.fetch_sub(weight, Ordering::Relaxed);
+        first
+    }
+
+    /// Bytes that all connections take.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        self.memory.load(Ordering::Relaxed)
+    }
+
+    /// The right to evict connections, unless somebody has it or it was found useless.
+    #[must_use]
+    pub fn lock_evictions(&self) -> Option<MutexGuard<'_, ()>> {
+        let useful = !self.in_vain.load(Ordering::Relaxed);
+        useful.then(|| self.evictions.try_lock()).flatten()
+    }
+
+    /// Nobody is left who may be evicted.
+    pub fn give_up_evictions(&self) {
+        self.in_vain.store(true, Ordering::Relaxed);
+    }
+
+    /// Evicting is worth another try.
+    pub fn retry_evictions(&self) {
+        self.in_vain.store(false, Ordering::Relaxed);
     }
 
     #[must_use]

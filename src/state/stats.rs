@@ -114,6 +114,7 @@ pub struct Stats {
     pub client_output_buffer_limit_disconnections: AtomicU64,
     pub acl_access_denied_auth: AtomicU64,
     pub evicted_keys: AtomicU64,
+    pub evicted_clients: AtomicU64,
     pub lazyfreed_objects: AtomicU64,
     pub lazyfree_pending_objects: AtomicU64,
     pub peak_memory_bytes: AtomicU64,
@@ -133,6 +134,7 @@ impl Stats {
             client_output_buffer_limit_disconnections: AtomicU64::default(),
             acl_access_denied_auth: AtomicU64::default(),
             evicted_keys: AtomicU64::default(),
+            evicted_clients: AtomicU64::default(),
             lazyfreed_objects: AtomicU64::default(),
             lazyfree_pending_objects: AtomicU64::default(),
             peak_memory_bytes: AtomicU64::default(),
@@ -185,6 +187,7 @@ impl Stats {
             &self.client_output_buffer_limit_disconnections,
             &self.acl_access_denied_auth,
             &self.evicted_keys,
+            &self.evicted_clients,
             &self.lazyfreed_objects,
         ];
         shared.into_iter().for_each(|counter| counter.store(0, Ordering::Relaxed));

@@ -2,8 +2,9 @@
 //! policy, and refusals are those of redis-server.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use support::{Client, Kind, TestServer, encode, start_oracle};
+use support::{Client, Kind, TestServer, encode, eventually, start_oracle};
 
 const MIB: u64 = 1 << 20;
 const LIMIT: u64 = 64 * MIB;
@@ -142,5 +143,45 @@ fn volatile_policies_refuse_writes_when_nothing_volatile_is_left() {
             assert_eq!(oracle.kind(), Kind::Redis);
             assert_eq!(outgrow(&oracle), ours, "{policy}");
         }
+    }
+}
+
+/// A connection that is sending an argument of a little more than so many bytes.
+fn hoarder(server: &TestServer, bytes: usize, protected: bool) -> Client {
+    let mut client = server.client();
+    if protected {
+        assert_eq!(client.call(&["CLIENT", "NO-EVICT", "ON"]).to_string(), "+OK");
+    }
+    let head = format!("*2\r\n$4\r\nECHO\r\n${}\r\n", bytes + 100);
+    client.send(head.as_bytes()).expect("the server reads");
+    client.send(&vec![b'x'; bytes]).expect("the server reads");
+    client
+}
+
+#[test]
+fn the_largest_connections_go_when_all_together_take_too_much() {
+    let oracle = start_oracle(&["--maxmemory-clients", "8mb"]);
+    let ours = TestServer::start(&["--maxmemory-clients", "8mb"]);
+    for server in oracle.iter().chain([&ours]) {
+        let mut admin = server.client();
+        assert_eq!(admin.call(&["CLIENT", "NO-EVICT", "ON"]).to_string(), "+OK");
+        let evicted = |admin: &mut Client| figure(admin, "stats", "evicted_clients");
+        let mut small = hoarder(server, 1_000_000, false);
+        let mut large = hoarder(server, 4_000_000, false);
+        let mut protected = hoarder(server, 5_000_000, true);
+        eventually("the largest that may go is gone", || evicted(&mut admin) == 1);
+        assert!(large.is_closed_after_draining());
+        for client in [&mut small, &mut protected] {
+            client.set_read_limit(Duration::from_millis(100));
+            assert!(!client.is_closed_after_draining());
+        }
+        assert!(figure(&mut admin, "memory", "mem_clients_normal") > 5_000_000);
+        // A reply that nobody reads counts, too.
+        assert_eq!(admin.call(&["SET", "big", &"v".repeat(1 << 20)]).to_string(), "+OK");
+        let mut deaf = server.client();
+        deaf.send(&encode(&["GET", "big"]).repeat(40)).expect("the server reads");
+        eventually("it does not get far", || evicted(&mut admin) >= 2);
+        assert_eq!(admin.call(&["CONFIG", "SET", "maxmemory-clients", "0"]).to_string(), "+OK");
+        assert_eq!(server.client().call(&["PING"]).to_string(), "+PONG");
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn describe(client: &ClientShared, now: Millis) -> Vec<u8> {
     put("obl", &number(output));
     put("oll", &number(client.output_chunks.load(Relaxed)));
     put("omem", &number(output));
-    put("tot-mem", &number(capacity + output + multi_bytes + size_of::<ClientShared>() as u64));
+    put("tot-mem", &number(client.memory()));
     put("events", if output > 0 { b"rw" } else { b"r" });
     put("cmd", command.map_or("NULL", |command| command.spec.name).as_bytes());
     put("user", details.user.as_bytes());

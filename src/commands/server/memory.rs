@@ -77,7 +77,7 @@ pub const MEMORY_STATS: Command = Command::new(
 fn memory_stats(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
     let memory = cx.server.read_memory(cx.now);
     let peak = cx.server.stats.peak_memory_bytes.load(Ordering::Relaxed).max(memory.allocated);
-    let clients = client_bytes(cx);
+    let clients = cx.server.clients.memory();
     let (keys, dataset) = keys_and_bytes(cx);
     let overhead = memory.startup + clients;
     let net = memory.allocated.saturating_sub(memory.startup).max(1);
@@ -123,15 +123,6 @@ fn memory_stats(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
         cx.out.double(value);
     }
     Ok(Reply::Written)
-}
-
-/// Bytes of all connections' buffers.
-pub(super) fn client_bytes(cx: &Ctx<'_>) -> u64 {
-    let clients = cx.server.clients.all();
-    let buffers = clients.iter().map(|client| {
-        client.query_capacity.load(Ordering::Relaxed) + client.output_bytes.load(Ordering::Relaxed)
-    });
-    buffers.sum()
 }
 
 /// All databases' keys, and the bytes that they, their values and the tables take.

@@ -51,7 +51,7 @@ fn work(lines: &mut Lines, cx: &Ctx<'_>) {
         ("expired_time_cap_reached_count", 0),
         ("expire_cycle_cpu_milliseconds", 0),
         ("evicted_keys", load(&stats.evicted_keys)),
-        ("evicted_clients", 0),
+        ("evicted_clients", load(&stats.evicted_clients)),
         ("total_eviction_exceeded_time", exceeded_in_all.0),
         ("current_eviction_exceeded_time", exceeded_now.0),
         ("keyspace_hits", stats.sum(|worker| &worker.hits)),

@@ -69,7 +69,7 @@ pub(super) fn memory(lines: &mut Lines, cx: &Ctx<'_>) {
     let memory = cx.server.read_memory(cx.now);
     let stats = &cx.server.stats;
     let peak = stats.peak_memory_bytes.load(Ordering::Relaxed).max(memory.allocated);
-    let clients = super::super::memory::client_bytes(cx);
+    let clients = cx.server.clients.memory();
     let overhead = memory.startup + clients;
     let dataset = memory.allocated.saturating_sub(overhead);
     let net = memory.allocated.saturating_sub(memory.startup);
