@@ -14,6 +14,7 @@ pub mod keyspace;
 
 pub mod cluster;
 pub mod persist;
+pub mod replication;
 
 pub mod state;
 

@@ -1,9 +1,9 @@
 //! Running one command: its handler, its reply or its error.
 
-use super::{Args, Ctx, Registered, Reply};
+use super::{Args, Ctx, Followers, Registered, Reply};
 use crate::keyspace::Key;
 use crate::resp::RawRequest;
-use crate::spec::CmdError;
+use crate::spec::{CmdError, Plan};
 
 impl Ctx<'_> {
     /// Runs a command that was admitted, and writes its reply. `keys` are those of the request, in
@@ -17,10 +17,15 @@ impl Ctx<'_> {
     ) -> Result<Reply, CmdError> {
         let mark = self.out.mark();
         self.effects.secrets.clear();
+        let before = self.effects.changes;
         let mut args = Args::new(request, keys, command);
         let result = (command.run)(self, &mut args);
         if !self.db.incidents.is_empty() {
             self.settle_incidents();
+        }
+        if self.followers.contains(Followers::LOGGED) {
+            let changed = self.effects.changes != before;
+            self.journalize(command, request, changed);
         }
         match result {
             Ok(reply) => {
@@ -33,6 +38,34 @@ impl Ctx<'_> {
                 self.write_error(&error);
                 Err(error)
             }
+        }
+    }
+
+    /// Adds what a command brought about to the unit that is collected.
+    fn journalize(&mut self, command: &'static Registered, request: RawRequest<'_>, changed: bool) {
+        let instead = self.effects.instead.take();
+        let forced = std::mem::take(&mut self.effects.forced);
+        // What a transaction ran has been added one by one.
+        if command.spec.plan == Plan::Transaction {
+            return;
+        }
+        let db = self.client.db;
+        match instead {
+            Some(requests) => {
+                for request in requests {
+                    self.effects.journal.add(db, request.as_raw().args());
+                }
+            }
+            None if changed || forced => self.effects.journal.add(db, request.args()),
+            None => {}
+        }
+    }
+
+    /// Ends a unit of effects: what follows may be seen without what came before.
+    #[inline]
+    pub fn end_unit(&mut self) {
+        if self.followers.contains(Followers::LOGGED) {
+            self.effects.journal.end_unit();
         }
     }
 

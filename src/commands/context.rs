@@ -6,6 +6,7 @@ use crate::base::{Millis, Rng};
 use crate::cluster::ClusterView;
 use crate::config::Settings;
 use crate::keyspace::Held;
+use crate::replication::Journal;
 use crate::resp::{Encoder, Mark, OwnedRequest};
 use crate::spec::CmdError;
 use crate::state::control::Waiting;
@@ -63,6 +64,12 @@ pub struct Effects {
     pub wanted: Option<Wanted>,
     /// Changed keys that somebody waits for, in the order of their changes.
     pub ready: Vec<Name>,
+    /// What the batch so far means to replicas and the append-only file.
+    pub journal: Journal,
+    /// Where the log ended when the batch was appended to it.
+    pub logged_to: Option<u64>,
+    /// The command now running is propagated even if it changes nothing.
+    pub forced: bool,
     /// What replicas and the append-only file get instead of the command now running; `None`: the
     /// command as it was sent.
     pub instead: Option<Vec<OwnedRequest>>,

@@ -44,6 +44,7 @@ impl Followers {
         let mut followers = Followers::empty();
         followers.set(Followers::WATCHED, !server.watches.is_empty());
         followers.set(Followers::AWAITED, server.waiters.count() > 0);
+        followers.set(Followers::LOGGED, server.log.is_active());
         let monitored = server.conditions.load().contains(Condition::MONITORED);
         followers.set(Followers::MONITORED, monitored);
         followers.set(Followers::NOTIFIED, !settings.notify_keyspace_events.is_empty());
@@ -118,6 +119,12 @@ impl Ctx<'_> {
         }
     }
 
+    /// Replicas and the append-only file get the command even if it changes nothing.
+    #[inline]
+    pub fn propagate_always(&mut self) {
+        self.effects.forced = true;
+    }
+
     /// Replicas and the append-only file get nothing of the command.
     #[inline]
     pub fn propagate_nothing(&mut self) {
@@ -147,8 +154,22 @@ impl Ctx<'_> {
         for incident in std::mem::take(&mut self.db.incidents) {
             let name = (incident.place.db, incident.key);
             match incident.kind {
-                IncidentKind::Expired => self.tell(name, Event::EXPIRED),
-                IncidentKind::ElementsExpired(_) => self.tell(name, Event::HASH_EXPIRED),
+                IncidentKind::Expired => {
+                    if self.followers.contains(Followers::LOGGED) {
+                        let verb = removal_verb(self.settings, Event::EXPIRED);
+                        self.effects.journal.add(name.0, [verb, &*name.1].into_iter());
+                    }
+                    self.tell(name, Event::EXPIRED);
+                }
+                IncidentKind::ElementsExpired(fields) => {
+                    if self.followers.contains(Followers::LOGGED) {
+                        let head: [&[u8]; 2] = [b"HDEL", &name.1];
+                        let args: Vec<&[u8]> =
+                            head.into_iter().chain(fields.iter().map(|field| &**field)).collect();
+                        self.effects.journal.add(name.0, args.into_iter());
+                    }
+                    self.tell(name, Event::HASH_EXPIRED);
+                }
                 IncidentKind::Emptied => self.tell(name, Event::DEL),
                 IncidentKind::Created => notify(self.server, self.settings, &name, Event::NEW),
                 IncidentKind::Missed => notify(self.server, self.settings, &name, Event::MISSED),
@@ -172,6 +193,15 @@ impl Ctx<'_> {
     }
 }
 
+/// How a removal that no client asked for is propagated.
+fn removal_verb(settings: &Settings, event: Event) -> &'static [u8] {
+    let lazily = match event {
+        Event::EVICTED => settings.lazyfree_lazy_eviction,
+        _ => settings.lazyfree_lazy_expire,
+    };
+    if lazily { b"UNLINK" } else { b"DEL" }
+}
+
 /// Tells of a key that was removed outside of any command: its time was over, or its memory was
 /// needed. Call it with its slot locked.
 pub fn removed(server: &Server, place: Place, key: &[u8], event: Event) {
@@ -181,6 +211,9 @@ pub fn removed(server: &Server, place: Place, key: &[u8], event: Event) {
         return;
     }
     let name = (place.db, Box::from(key));
+    if followers.contains(Followers::LOGGED) {
+        server.log.append_command(place.db, &[removal_verb(&settings, event), key]);
+    }
     if followers.tell(server, &settings, &name, event) {
         // Nothing can be taken from a key that is gone, but some must hear of it.
         server.waiters.queue(&name).iter().for_each(|waiter| waiter.client.post(Mail::Recheck));

@@ -221,6 +221,7 @@ fn attempt(cx: &mut Ctx<'_>, waiter: &Waiter, name: &Name) -> Attempt {
     std::mem::swap(cx.out, &mut out);
     let before = cx.woken_by.replace(name.clone());
     let result: Result<Reply, CmdError> = cx.call(command, request, &bound);
+    cx.end_unit();
     cx.woken_by = before;
     std::mem::swap(cx.client, &mut guest);
     std::mem::swap(cx.out, &mut out);

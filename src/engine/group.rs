@@ -89,6 +89,7 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
     for step in steps.iter() {
         taken += 1;
         execute(&mut cx, step, keys, conditions);
+        cx.end_unit();
         if let Some(wanted) = cx.effects.wanted.take() {
             let command = step.command.expect("only a command can ask to wait");
             blocked = Some(blocking::Wait::begin(&mut cx, wanted, command, step.request));

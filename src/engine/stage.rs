@@ -55,6 +55,11 @@ pub(super) fn context<'a>(
 #[inline]
 pub(super) fn close(cx: Ctx<'_>, commands: u64) -> Effects {
     let Ctx { mut db, effects, server, stats, .. } = cx;
+    // Before the locks are let go, so that the order of the log is that of the changes.
+    let mut effects = effects;
+    if !effects.journal.is_empty() {
+        effects.logged_to = Some(server.log.append(&effects.journal));
+    }
     let garbage = std::mem::take(&mut db.garbage);
     let counters = db.release();
     if !garbage.is_empty() {

@@ -16,6 +16,7 @@ use crate::cluster::ClusterView;
 use crate::config::Settings;
 use crate::config::table::MaxmemoryPolicy;
 use crate::keyspace::{Keyspace, Recording};
+use crate::replication::Log;
 
 /// What does not change while the process runs.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub struct Server {
     pub conditions: Conditions,
     pub control: Control,
     pub garbage: Dump,
+    /// What replicas and the append-only file read.
+    pub log: Log,
     pub monitors: Monitors,
     pub pubsub: PubSub,
     pub waiters: Waiters,
@@ -77,6 +80,7 @@ impl Server {
             conditions: Conditions::default(),
             control,
             garbage: Dump::default(),
+            log: Log::default(),
             monitors: Monitors::default(),
             pubsub: PubSub::default(),
             waiters: Waiters::default(),

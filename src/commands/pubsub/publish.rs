@@ -59,7 +59,9 @@ fn publish(cx: &mut Ctx<'_>, args: &mut Args<'_>, shard: bool) -> CmdResult<Repl
     } else {
         cx.server.pubsub.publish(&channel, &message, deliver)
     };
-    if cx.view.is_some() {
+    if cx.view.is_none() {
+        cx.propagate_always();
+    } else {
         let (channel, message) = (channel.to_vec(), message.to_vec());
         let request = Request::Publish { channel, message, shard };
         cx.server.control.post(Ask { request, from: None });

@@ -101,6 +101,8 @@ fn read_mode(args: &mut Args<'_>) -> CmdResult<()> {
 }
 
 fn flush(cx: &mut Ctx<'_>, db: u8) {
+    // Replicas may have keys that are gone here.
+    cx.propagate_always();
     cx.changing_all(db);
     let keys = cx.db.flush(db);
     cx.effects.changes += keys as u64;
