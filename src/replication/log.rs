@@ -331,17 +331,22 @@ mod tests {
     fn what_nobody_needs_is_dropped_and_what_a_reader_needs_is_not() {
         let log = Log::default();
         let block = vec![b'x'; BLOCK_BYTES];
+        let fill = |blocks: usize| {
+            for _ in 0..blocks {
+                log.append_raw(&block);
+            }
+        };
         log.set_bounds(BLOCK_BYTES as u64, 20 * BLOCK_BYTES as u64);
         let reader = log.reader(0).expect("the beginning");
-        (0..10).for_each(|_| drop(log.append_raw(&block)));
+        fill(10);
         assert_eq!(log.first(), 0, "the reader is behind");
         reader.advance_to(log.end());
-        (0..10).for_each(|_| drop(log.append_raw(&block)));
+        fill(10);
         assert!(log.first() > 0);
         assert_eq!(log.read(0, 1), Err(Gap::Evicted));
         assert_eq!(log.read(log.end() + 1, 1), Err(Gap::Future));
         let lost = log.reader(log.end()).expect("the end");
-        (0..40).for_each(|_| drop(log.append_raw(&block)));
+        fill(40);
         assert_eq!(log.read(lost.offset(), 1), Err(Gap::Evicted), "it was too slow");
     }
 
