@@ -177,6 +177,9 @@ fn is_whole_scan(command: &[Vec<u8>]) -> bool {
     command.get(at).is_some_and(|cursor| cursor == b"0")
 }
 
+/// Commands that take more arguments than in the reference, as later versions of Redis do.
+const NEWER: &[&str] = &["zrank", "zrevrank"];
+
 /// Breaks a command in one place: arity, syntax or type.
 fn spoil(rng: &mut Rng, grammar: &Grammar, command: &mut Vec<Vec<u8>>) {
     let fixed = grammar.name.split('|').count();
@@ -185,7 +188,7 @@ fn spoil(rng: &mut Rng, grammar: &Grammar, command: &mut Vec<Vec<u8>>) {
         _ if at == command.len() => command.push(words::odd(rng)),
         0 => drop(command.remove(at)),
         // A spoiled timeout may block for ever, a spoiled lifetime may end between two servers.
-        _ if grammar.blocking => {}
+        _ if grammar.blocking || NEWER.contains(&grammar.name.as_str()) => {}
         1 => command.push(words::odd(rng)),
         2 => command.insert(at, words::odd(rng)),
         _ => command[at] = words::odd(rng),

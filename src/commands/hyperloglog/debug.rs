@@ -20,7 +20,7 @@ pub const PFDEBUG: Command = Command::new(
         complexity: "N/A",
         group: Group::Hyperloglog,
         arity: Arity::Exact(3),
-        flags: Flags::WRITE.union(Flags::DENY_OOM).union(Flags::ADMIN),
+        flags: Flags::WRITE.union(Flags::DENY_OOM).union(Flags::ADMIN).union(Flags::SYSTEM),
         keys: &[KeySpec::one(2, KeyFlags::RW.union(KeyFlags::ACCESS))],
         args: &[Arg::string("subcommand"), Arg::key("key")],
         ..CommandSpec::BASE
@@ -81,7 +81,7 @@ pub const PFSELFTEST: Command = Command::new(
         complexity: "N/A",
         group: Group::Hyperloglog,
         arity: Arity::Exact(1),
-        flags: Flags::ADMIN,
+        flags: Flags::ADMIN.union(Flags::SYSTEM),
         ..CommandSpec::BASE
     },
     pfselftest,

@@ -135,9 +135,7 @@ impl Condition {
     fn allows(self, old: Option<f64>, new: f64) -> bool {
         match old {
             None => !self.present,
-            Some(old) => {
-                !self.absent && !(self.greater && new <= old) && !(self.less && new >= old)
-            }
+            Some(old) => !(self.absent || self.greater && new <= old || self.less && new >= old),
         }
     }
 }

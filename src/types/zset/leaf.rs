@@ -9,7 +9,8 @@ use std::cmp::Ordering;
 
 use crate::types::packed::{Form, Pack};
 
-const HEADER: usize = 8;
+/// Where the first entry is.
+pub(super) const HEADER: usize = 8;
 const LONG: u8 = 0xff;
 /// A leaf splits past so many entries: bounds what a search walks …
 const COUNT_MAX: usize = 64;

@@ -14,17 +14,29 @@ pub(super) struct Walk<'a> {
     tree: &'a Tree,
     /// Ranks still to come.
     ranks: Range<usize>,
-    front: Option<Cursor<'a>>,
-    back: Option<Cursor<'a>>,
+    front: Option<Front<'a>>,
+    back: Option<Back<'a>>,
 }
 
-/// A place in the tree: an entry of a leaf, and the way there.
+/// The way from the root to a leaf: inner nodes, and which child of each.
 #[derive(Clone)]
-struct Cursor<'a> {
-    path: SmallVec<[(&'a Inner, usize); 4]>,
+struct Way<'a>(SmallVec<[(&'a Inner, usize); 4]>);
+
+/// Before an entry; the next may be in the next leaf.
+#[derive(Clone)]
+struct Front<'a> {
+    way: Way<'a>,
+    leaf: &'a Pack,
+    at: usize,
+}
+
+/// After an entry; the previous may be in the previous leaf. Entries cannot be read backwards:
+/// hence the offsets.
+#[derive(Clone)]
+struct Back<'a> {
+    way: Way<'a>,
     leaf: &'a Pack,
     offsets: SmallVec<[u32; 64]>,
-    index: usize,
 }
 
 impl Tree {
@@ -35,17 +47,13 @@ impl Tree {
     }
 }
 
-impl<'a> Cursor<'a> {
-    /// At the entry of that rank, which exists.
-    fn seek(tree: &'a Tree, mut rank: usize) -> Cursor<'a> {
+impl<'a> Way<'a> {
+    /// To the leaf with the entry of that rank, which exists, and its index there.
+    fn to(tree: &'a Tree, mut rank: usize) -> (Way<'a>, &'a Pack, usize) {
         let (mut node, mut path) = (&tree.root, SmallVec::new());
         loop {
             match node {
-                Node::Leaf(leaf) => {
-                    let mut cursor = Cursor { path, leaf, offsets: SmallVec::new(), index: rank };
-                    cursor.enter(leaf);
-                    return cursor;
-                }
+                Node::Leaf(leaf) => return (Way(path), leaf, rank),
                 Node::Inner(inner) => {
                     let mut index = 0;
                     while rank >= inner.children[index].len {
@@ -59,53 +67,23 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn enter(&mut self, leaf: &'a Pack) {
-        self.leaf = leaf;
-        self.offsets.clear();
-        self.offsets.extend(leaf::offsets(leaf).map(|at| at as u32)); // a pack's length fits
-    }
-
-    fn entry(&self) -> Entry<'a> {
-        let at = self.offsets[self.index] as usize;
-        leaf::entry(self.leaf, at).expect("an offset names an entry").0
-    }
-
-    /// To the next entry; the caller knows that there is one.
-    fn advance(&mut self) {
-        self.index += 1;
-        if self.index == self.offsets.len() {
-            self.move_to_leaf(|inner, index| Some(index + 1).filter(|&i| i < inner.children.len()));
-            self.index = 0;
-        }
-    }
-
-    /// To the previous entry; the caller knows that there is one.
-    fn retreat(&mut self) {
-        if self.index == 0 {
-            self.move_to_leaf(|_, index| index.checked_sub(1));
-            self.index = self.offsets.len();
-        }
-        self.index -= 1;
-    }
-
-    /// To the neighbouring leaf: up until `step` finds another child, then down along the edge.
-    fn move_to_leaf(&mut self, step: impl Fn(&Inner, usize) -> Option<usize>) {
-        let (inner, index) = loop {
-            let (inner, index) = self.path.pop().expect("there is a neighbouring leaf");
+    /// To the neighbouring leaf: up until `step` finds another child, then down along the edge. The
+    /// caller knows that there is one.
+    fn go_on(&mut self, step: impl Fn(&Inner, usize) -> Option<usize>) -> &'a Pack {
+        let (inner, index, other) = loop {
+            let (inner, index) = self.0.pop().expect("there is a neighbouring leaf");
             if let Some(other) = step(inner, index) {
-                self.path.push((inner, other));
-                break (inner, index);
+                break (inner, index, other);
             }
         };
-        let (_, other) = *self.path.last().expect("just pushed");
-        let forward = other > index;
+        self.0.push((inner, other));
         let mut node = &inner.children[other].node;
         loop {
             match node {
-                Node::Leaf(leaf) => return self.enter(leaf),
+                Node::Leaf(leaf) => return leaf,
                 Node::Inner(below) => {
-                    let edge = if forward { 0 } else { below.children.len() - 1 };
-                    self.path.push((&**below, edge));
+                    let edge = if other > index { 0 } else { below.children.len() - 1 };
+                    self.0.push((&**below, edge));
                     node = &below.children[edge].node;
                 }
             }
@@ -113,16 +91,61 @@ impl<'a> Cursor<'a> {
     }
 }
 
+impl<'a> Front<'a> {
+    /// Before the entry of that rank, which exists.
+    fn seek(tree: &'a Tree, rank: usize) -> Front<'a> {
+        let (way, leaf, index) = Way::to(tree, rank);
+        let at = leaf::offsets(leaf).nth(index).expect("a rank names an entry");
+        Front { way, leaf, at }
+    }
+
+    /// The next entry; the caller knows that there is one.
+    #[inline]
+    fn advance(&mut self) -> Entry<'a> {
+        if self.at == self.leaf.total() {
+            let next = |inner: &Inner, index| Some(index + 1).filter(|&i| i < inner.children.len());
+            (self.leaf, self.at) = (self.way.go_on(next), leaf::HEADER);
+        }
+        let (entry, next) = leaf::entry(self.leaf, self.at).expect("a leaf's entries are whole");
+        self.at = next;
+        entry
+    }
+}
+
+impl<'a> Back<'a> {
+    /// After the entry of that rank, which exists.
+    fn seek(tree: &'a Tree, rank: usize) -> Back<'a> {
+        let (way, leaf, index) = Way::to(tree, rank);
+        let mut back = Back { way, leaf, offsets: SmallVec::new() };
+        back.enter(leaf);
+        back.offsets.truncate(index + 1);
+        back
+    }
+
+    fn enter(&mut self, leaf: &'a Pack) {
+        self.leaf = leaf;
+        self.offsets.extend(leaf::offsets(leaf).map(|at| at as u32)); // a pack's length fits
+    }
+
+    /// The previous entry; the caller knows that there is one.
+    fn retreat(&mut self) -> Entry<'a> {
+        if self.offsets.is_empty() {
+            let previous = self.way.go_on(|_, index| index.checked_sub(1));
+            self.enter(previous);
+        }
+        let at = self.offsets.pop().expect("a leaf below the root is not empty");
+        leaf::entry(self.leaf, at as usize).expect("an offset names an entry").0
+    }
+}
+
 impl<'a> Iterator for Walk<'a> {
     type Item = Entry<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Entry<'a>> {
         let rank = self.ranks.next()?;
-        match &mut self.front {
-            Some(cursor) => cursor.advance(),
-            None => self.front = Some(Cursor::seek(self.tree, rank)),
-        }
-        self.front.as_ref().map(Cursor::entry)
+        let front = self.front.get_or_insert_with(|| Front::seek(self.tree, rank));
+        Some(front.advance())
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -131,12 +154,10 @@ impl<'a> Iterator for Walk<'a> {
 }
 
 impl DoubleEndedIterator for Walk<'_> {
+    #[inline]
     fn next_back(&mut self) -> Option<Self::Item> {
         let rank = self.ranks.next_back()?;
-        match &mut self.back {
-            Some(cursor) => cursor.retreat(),
-            None => self.back = Some(Cursor::seek(self.tree, rank)),
-        }
-        self.back.as_ref().map(Cursor::entry)
+        let back = self.back.get_or_insert_with(|| Back::seek(self.tree, rank));
+        Some(back.retreat())
     }
 }
