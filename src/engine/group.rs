@@ -20,7 +20,7 @@ use crate::base::Millis;
 use crate::commands::{Ctx, Registered};
 use crate::keyspace::{Held, Key};
 use crate::resp::RawRequest;
-use crate::spec::{CmdError, Flags, Plan};
+use crate::spec::{CmdError, Flags, Group as Family, Plan};
 use crate::state::conditions::Condition;
 use crate::state::watches::Name;
 use crate::state::{Client, ClientFlags};
@@ -174,7 +174,12 @@ enum Refusal {
 /// Keeps a request for EXEC.
 #[cold]
 fn queue(cx: &mut Ctx<'_>, command: &'static Registered, request: RawRequest<'_>) {
-    let exclusive = command.spec.plan == Plan::Exclusive || command.flags.contains(Flags::SELECTS);
+    // What walks over keys that it does not name may lock any slot, and others are held by then.
+    let walks =
+        matches!(command.spec.group, Family::Generic | Family::Cluster) && !command.has_keys;
+    let exclusive = command.spec.plan == Plan::Exclusive
+        || command.flags.contains(Flags::SELECTS)
+        || (walks && command.spec.plan != Plan::Batch);
     let transaction = &mut cx.client.transaction;
     transaction.queue(request.into(), command.index, command.flags, exclusive);
     let (queued, bytes) = (transaction.queued.len() as u64, transaction.heap_bytes() as u64);

@@ -104,3 +104,19 @@ fn memory_that_is_used_up_refuses_what_needs_more() {
     assert_eq!(local.run(&["GET", "a"]), Value::bulk(b"1"));
     assert_eq!(local.run(&["DEL", "a"]), Value::Int(1));
 }
+
+/// A walk over all keys may lock any slot, also inside a transaction that holds some.
+#[test]
+fn a_transaction_may_walk_over_all_keys() {
+    Local::default().check(
+        "
+        SET k v => +OK
+        MULTI => +OK
+        SCAN 0 => +QUEUED
+        KEYS * => +QUEUED
+        RANDOMKEY => +QUEUED
+        GET k => +QUEUED
+        EXEC => [[\"0\" [\"k\"]] [\"k\"] \"k\" \"v\"]
+        ",
+    );
+}
