@@ -17,8 +17,10 @@ use crate::spec::Event;
 use crate::state::Server;
 
 /// The allocator is asked again after this time when the limit is near: often enough that what the
-/// meter does not see stays small, seldom enough to cost less than one percent of a core.
+/// meter does not see stays small.
 const READ_EVERY: Millis = Millis(5);
+/// But not before so many times as long as that takes: one percent of a core.
+const READ_SHARE: u32 = 100;
 /// The limit is near when less than one part in so many is left.
 const NEAR: u64 = 32;
 /// Keys evicted between two looks at the clock.
@@ -87,7 +89,7 @@ impl Bailiff {
         let Turn { server, settings, .. } = turn;
         let started = turn.clock.read();
         let now = turn.clock.unix(started);
-        server.memory.read_if_older(READ_EVERY, now, &server.keyspace, &server.garbage);
+        self.read_memory(&turn, started, now);
         let meter = server.keyspace.meter();
         let fits = || meter.used() + needed <= limit;
         if !fits() {
@@ -106,6 +108,15 @@ impl Bailiff {
             }
         }
         Room::Enough
+    }
+
+    /// Asks the allocator if that was long ago, as measured by what it costs.
+    fn read_memory(&self, turn: &Turn<'_>, started: Instant, now: Millis) {
+        let Server { memory, keyspace, garbage, .. } = turn.server;
+        let age = READ_EVERY.max(Millis((memory.cost() * READ_SHARE).as_millis() as u64));
+        if memory.read_if_older(age, now, keyspace, garbage) {
+            memory.note_cost(turn.clock.read() - started);
+        }
     }
 
     /// What the janitor does: evicts for a while if the limit is exceeded, and tends the queues.

@@ -7,6 +7,10 @@
 //! Keys of a bucket have nothing in common but their hash, so a bucket is as good a sample as keys
 //! from anywhere, and costs one cache miss instead of one per key.
 
+mod crowd;
+
+use crowd::Crowd;
+
 use super::access::Garbage;
 use super::entry::EntryRef;
 use super::history::Clock;
@@ -91,6 +95,7 @@ pub struct Evictor {
     next_db: u8,
     /// A slot that has keys that expire, walked up to here without meeting one.
     unfinished: Option<(Place, u64)>,
+    crowd: Crowd,
 }
 
 impl Evictor {
@@ -107,6 +112,7 @@ impl Evictor {
         if self.criteria != Some(criteria) {
             self.criteria = Some(criteria);
             self.unfinished = None;
+            self.crowd = Crowd::default();
             self.clear_pool();
         }
         if criteria.order == Order::Queued
@@ -117,6 +123,7 @@ impl Evictor {
         let clock = Clock::new(now, keyspace.recording());
         let mut search = Search { keyspace, criteria, clock, rng };
         for _ in 0..ROUNDS_MAX {
+            self.crowd.look_on(keyspace, criteria.volatile_only);
             let any = if criteria.is_random() {
                 self.pick(&mut search)
             } else {
@@ -176,7 +183,11 @@ impl Evictor {
             return Some(unfinished);
         }
         let volatile_only = search.criteria.volatile_only;
-        let slot = search.keyspace.random_slot(db, volatile_only, search.rng)?;
+        let keyspace = search.keyspace;
+        let slot = match self.crowd.draw(keyspace, db, volatile_only, search.rng) {
+            Some(slot) => slot,
+            None => keyspace.random_slot(db, volatile_only, search.rng)?,
+        };
         Some((Place { db, slot }, search.rng.next_u64() >> (64 - POSITION_BITS)))
     }
 

@@ -146,6 +146,14 @@ impl Keyspace {
         self.cell(db).get()?.occupancy(expiring).random(rng)
     }
 
+    /// The mean number of keys, or of keys that expire, of the slots that have any.
+    pub(super) fn mean_of_slots(&self, db: u8, expiring: bool) -> usize {
+        let (keys, expires) = self.counts(db);
+        let all = if expiring { expires } else { keys };
+        let slots = self.cell(db).get().map_or(0, |database| database.occupancy(expiring).len());
+        all / slots.max(1)
+    }
+
     pub(super) fn has_keys(&self, db: u8) -> bool {
         self.cell(db).get().is_some_and(|database| !database.occupancy(false).is_empty())
     }

@@ -36,6 +36,11 @@ impl Occupancy {
         self.0.iter().for_each(|word| word.store(0, Ordering::Relaxed));
     }
 
+    /// Number of slots in the set.
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(|word| word.load(Ordering::Relaxed).count_ones() as usize).sum()
+    }
+
     /// Whether no slot is in the set.
     pub(super) fn is_empty(&self) -> bool {
         self.0.iter().all(|word| word.load(Ordering::Relaxed) == 0)

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -32,6 +33,8 @@ pub struct Gauge {
     /// Asks the allocator how much it has given out; absent where nobody can tell.
     probe: OnceLock<fn() -> u64>,
     read_at: AtomicU64,
+    /// How long the latest reading between ticks took, in microseconds.
+    cost_micros: AtomicU64,
     exceeded: Exceeded,
 }
 
@@ -72,18 +75,37 @@ impl Gauge {
         self.probe.get_or_init(|| probe);
     }
 
-    /// Asks the allocator unless the latest reading is younger than `age`.
-    pub fn read_if_older(&self, age: Millis, now: Millis, keyspace: &Keyspace, garbage: &Dump) {
+    /// Asks the allocator unless the latest reading is younger than `age`; whether it did.
+    pub fn read_if_older(
+        &self,
+        age: Millis,
+        now: Millis,
+        keyspace: &Keyspace,
+        garbage: &Dump,
+    ) -> bool {
         let read_at = self.read_at.load(Ordering::Relaxed);
         let Some(probe) = self.probe.get().filter(|_| now.since(Millis(read_at)) >= age) else {
-            return;
+            return false;
         };
         // Of several that find it old, one asks.
         let claim = |at| (at == read_at).then_some(now.0);
-        if self.read_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, claim).is_ok() {
+        let is_claimed =
+            self.read_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, claim).is_ok();
+        if is_claimed {
             let read = |latest: &Resources| Resources { allocated: probe(), ..*latest };
             self.update(now, keyspace, garbage, read);
         }
+        is_claimed
+    }
+
+    /// How long a reading takes: with many cores the allocator has many figures to add up.
+    #[must_use]
+    pub fn cost(&self) -> Duration {
+        Duration::from_micros(self.cost_micros.load(Ordering::Relaxed))
+    }
+
+    pub fn note_cost(&self, cost: Duration) {
+        self.cost_micros.store(cost.as_micros() as u64, Ordering::Relaxed);
     }
 
     /// Notes whether more than `maxmemory` is used.

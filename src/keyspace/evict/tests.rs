@@ -198,3 +198,23 @@ fn the_meter_follows_what_is_stored() {
     evict_all(&keyspace, criteria(Order::Random, false), START);
     assert_eq!(keyspace.meter().used(), 0);
 }
+
+#[test]
+fn keys_that_share_a_hash_tag_are_evicted_as_well() {
+    let keyspace = keyspace(1);
+    for n in 0..40_000 {
+        set(&keyspace, 0, &format!("{{tag}}{n}"), Lifetime::Forever, START);
+    }
+    (0..4000).for_each(|n| set(&keyspace, 0, &format!("k{n}"), Lifetime::Forever, START));
+    let (mut evictor, mut rng) = (Evictor::default(), Rng::from_seed(1));
+    let mut others = 0;
+    for _ in 0..22_000 {
+        let evicted = |_, key: &[u8]| others += usize::from(key[0] == b'k');
+        let any = criteria(Order::Random, false);
+        assert!(matches!(
+            evictor.evict(&keyspace, any, START, &mut rng, evicted),
+            Eviction::Done(None)
+        ));
+    }
+    assert!((1500..3200).contains(&others), "half of the others would be fair: {others}");
+}
