@@ -430,4 +430,6 @@ impl<'a> Iterator for Iter<'a> {
 }
 
 #[cfg(test)]
+mod expiry_tests;
+#[cfg(test)]
 mod tests;

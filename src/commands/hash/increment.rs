@@ -39,7 +39,7 @@ fn hincrby(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     };
     let new = old.checked_add(increment).ok_or(CmdError::Overflow)?;
     let mut hash = cx.db.get_or_create::<Hash>(&key)?;
-    hash.insert(field, itoa::Buffer::new().format(new).as_bytes(), &limits);
+    hash.update(field, itoa::Buffer::new().format(new).as_bytes(), &limits);
     drop(hash);
     cx.changed(&key, Event::hash("hincrby"));
     Ok(Reply::Int(new))
@@ -73,7 +73,7 @@ fn hincrbyfloat(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let old = hash.and_then(|hash| hash.get(field)).unwrap_or(ValueRef::Int(0));
     let old = LongDouble::parse(old.text(&mut itoa::Buffer::new())).ok_or(NOT_FLOAT)?;
     let new = old.checked_add(increment).ok_or(CmdError::NanOrInfinity)?.render();
-    cx.db.get_or_create::<Hash>(&key)?.insert(field, &new, &limits);
+    cx.db.get_or_create::<Hash>(&key)?.update(field, &new, &limits);
     cx.changed(&key, Event::hash("hincrbyfloat"));
     cx.out.bulk(&new);
     Ok(Reply::Written)

@@ -1,5 +1,6 @@
 //! Strings: bytes, counters and their lifetimes.
 
+mod compare;
 mod counter;
 mod edit;
 mod lcs;
@@ -20,6 +21,7 @@ pub const COMMANDS: &[&Command] = &[
     &counter::DECR,
     &counter::DECRBY,
     &read::GET,
+    &compare::DELIFEQ,
     &set::GETDEL,
     &set::GETEX,
     &read::GETRANGE,

@@ -1,5 +1,6 @@
 //! Commands that store, replace and take whole strings, and set their lifetimes.
 
+use super::compare::is_text;
 use super::{new_value, write_or_null, write_value};
 use crate::commands::expiry::{ExpiryOption, When};
 use crate::commands::{Args, Command, Ctx, Reply};
@@ -74,9 +75,11 @@ fn set(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
 
 /// On what SET depends.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Condition {
+enum Condition<'a> {
     Absent,
     Present,
+    /// `IFEQ`, as in Valkey 8.1
+    Equal(&'a [u8]),
 }
 
 fn set_with_options(
@@ -90,6 +93,7 @@ fn set_with_options(
         match token.upper() {
             b"NX" => require(&mut condition, Condition::Absent)?,
             b"XX" => require(&mut condition, Condition::Present)?,
+            b"IFEQ" => require(&mut condition, Condition::Equal(args.bytes()?))?,
             b"GET" => get = true,
             b"KEEPTTL" => option.choose(ExpiryOption::Keep)?,
             word if option.take(word, args)? => {}
@@ -101,14 +105,21 @@ fn set_with_options(
         None if option == ExpiryOption::Keep => Lifetime::Keep,
         None => Lifetime::Forever,
     };
-    let found = if get {
+    let mut meets = true;
+    if get || matches!(condition, Some(Condition::Equal(_))) {
         let old = cx.db.string(key)?;
-        write_or_null(cx.out, old);
-        old.is_some()
-    } else {
-        condition.is_some() && cx.db.peek(key).is_some()
-    };
-    let meets = condition.is_none_or(|wanted| found == (wanted == Condition::Present));
+        if get {
+            write_or_null(cx.out, old);
+        }
+        meets = match condition {
+            None => true,
+            Some(Condition::Absent) => old.is_none(),
+            Some(Condition::Present) => old.is_some(),
+            Some(Condition::Equal(text)) => old.is_some_and(|old| is_text(old, text)),
+        };
+    } else if let Some(condition) = condition {
+        meets = cx.db.peek(key).is_some() == (condition == Condition::Present);
+    }
     if meets {
         store(cx, key, value, lifetime);
     }
@@ -120,7 +131,7 @@ fn set_with_options(
 }
 
 /// Takes a condition; the same one may come twice.
-fn require(condition: &mut Option<Condition>, wanted: Condition) -> CmdResult<()> {
+fn require<'a>(condition: &mut Option<Condition<'a>>, wanted: Condition<'a>) -> CmdResult<()> {
     if condition.is_some_and(|other| other != wanted) {
         return Err(CmdError::Syntax);
     }

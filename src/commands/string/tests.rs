@@ -185,3 +185,29 @@ fn lcs_lists_its_matches_from_the_end() {
         ",
     );
 }
+
+#[test]
+fn what_is_compared_decides() {
+    Local::default().check(
+        "
+        SET k w IFEQ v => nil
+        SET k 10 => +OK
+        SET k w IFEQ 010 => nil
+        SET k w IFEQ 10 NX => -ERR syntax error
+        SET k w IFEQ 10 IFEQ 11 => -ERR syntax error
+        SET k w IFEQ => -ERR syntax error
+        SET k w IFEQ 11 GET => \"10\"
+        SET k w IFEQ 10 GET EX 100 => \"10\"
+        GET k => \"w\"
+        TTL k => :100
+        SET k x IFEQ w => +OK
+        TTL k => :-1
+        DELIFEQ k w => :0
+        DELIFEQ k x => :1
+        DELIFEQ k x => :0
+        HSET h f v => :1
+        DELIFEQ h v => -WRONGTYPE Operation against a key holding the wrong kind of value
+        SET h v IFEQ v => -WRONGTYPE Operation against a key holding the wrong kind of value
+        ",
+    );
+}

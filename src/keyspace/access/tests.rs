@@ -434,3 +434,67 @@ fn batches_over_the_same_slots_neither_deadlock_nor_interleave() {
     assert_eq!(all.iter().map(|key| get(&mut held, key)).sum::<i64>(), 1200);
     assert!(exclusive.into_inner() > 0);
 }
+
+/// Fields go without anybody asking for them, and the hash with the last.
+#[test]
+fn a_sweep_removes_expired_fields() {
+    let (keyspace, limits) = (keyspace(), limits());
+    for number in 0..50 {
+        let name = number.to_string();
+        let mut keys = keys(&keyspace, &[name.as_bytes()]);
+        let mut held = Held::lock(&keyspace, 0, &mut keys, NOW);
+        let mut hash = held.get_or_create::<Hash>(&keys[0]).expect("a hash");
+        hash.insert(b"a", b"1", &limits);
+        hash.insert(b"b", b"2", &limits);
+        hash.set_expiry(b"a", Some(NOW + Millis(5)));
+        hash.set_expiry(b"b", Some(NOW + Millis(5 + number % 2)));
+        drop(hash);
+        held.slot(&keys[0]).check(keyspace.hasher());
+    }
+    let (mut sweeper, mut garbage) = (Sweeper::default(), Vec::new());
+    let mut round = |now: Millis| {
+        let (mut fields, mut keys) = (0, 0);
+        while !sweeper
+            .run(&keyspace, now, 100, &mut garbage, |_, removed| match removed {
+                Removed::Key(_) => panic!("no key expires"),
+                Removed::Elements { elements, .. } => fields += elements.len(),
+                Removed::Emptied(_) => keys += 1,
+            })
+            .round_ended
+        {}
+        (fields, keys)
+    };
+    assert_eq!(round(NOW), (0, 0));
+    assert_eq!(round(NOW + Millis(5)), (75, 25));
+    assert_eq!(round(NOW + Millis(5)), (0, 0));
+    assert_eq!(keyspace.counts(0).0, 25);
+    assert_eq!(round(NOW + Millis(6)), (25, 25));
+    assert_eq!(keyspace.counts(0), (0, 0));
+}
+
+#[test]
+fn a_lookup_removes_expired_fields_on_a_primary_only() {
+    let (keyspace, limits) = (keyspace(), limits());
+    with_key(&keyspace, NOW, |held, key| {
+        let mut hash = held.get_or_create::<Hash>(key).expect("a hash");
+        hash.insert(b"a", b"1", &limits);
+        hash.set_expiry(b"a", Some(NOW + Millis(5)));
+    });
+    let len = |held: &mut Held<'_>, key: &Key<'_>| {
+        held.get::<Hash>(key).expect("a hash").map(Collection::len)
+    };
+    with_key(&keyspace, NOW + Millis(4), |held, key| assert_eq!(len(held, key), Some(1)));
+    for expiry in [Expiry::Hide, Expiry::Show] {
+        with_key(&keyspace, NOW + Millis(5), |held, key| {
+            held.expiry = expiry;
+            assert_eq!(len(held, key), Some(1), "its primary will say so");
+        });
+    }
+    with_key(&keyspace, NOW + Millis(5), |held, key| {
+        assert_eq!(len(held, key), None);
+        let kinds: Vec<_> = held.incidents.drain(..).map(|incident| incident.kind).collect();
+        let gone = IncidentKind::ElementsExpired(vec![b"a"[..].into()]);
+        assert_eq!(kinds, [gone, IncidentKind::Emptied]);
+    });
+    assert_eq!(keyspace.counts(0), (0, 0));
+}

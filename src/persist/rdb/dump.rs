@@ -6,9 +6,8 @@
 
 use crc_fast::CrcAlgorithm;
 
-use super::{
-    Loaded, Object, RdbError, Reader, VERSION, VERSION_MAX, Writer, read_object, write_object,
-};
+use super::object::ValueType;
+use super::{Loaded, Object, RdbError, Reader, VERSION_MAX, Writer, read_object, write_object};
 use crate::types::Limits;
 
 const VERSION_BYTES: usize = 2;
@@ -34,7 +33,8 @@ pub enum DumpError {
 pub fn write(object: Object<'_>, compress: bool) -> Vec<u8> {
     let mut writer = Writer::new(compress);
     write_object(&mut writer, object);
-    writer.out.extend(VERSION.to_le_bytes());
+    let version = ValueType::version(writer.out[0]);
+    writer.out.extend(version.to_le_bytes());
     let checksum = checksum(&writer.out);
     writer.out.extend(checksum.to_le_bytes());
     writer.out

@@ -1,12 +1,24 @@
 //! Hashes: written as a listpack or field by field; also read from the older packed forms.
+//!
+//! ```text
+//! with expiring fields, from version 12 on; times are Unix milliseconds, 8 bytes LE
+//! packed      first time | listpack of field, value, time (0: none), in the order of the times
+//! not packed  first time | length | (time - first + 1 (0: none) | field | value) …
+//! ```
 
 use std::io::Read;
 
 use super::object::ValueType;
 use super::{Fault, RdbError, Reader, Writer, ziplist, zipmap};
+use crate::base::Millis;
+use crate::types::packed::Pack;
+use crate::types::packed::listpack::{self, Listpack};
 use crate::types::{Collection, Hash, Limits, ValueRef};
 
 pub(super) fn write(writer: &mut Writer, hash: &Hash) {
+    if let Some((_, first)) = hash.expiring().next() {
+        return write_timed(writer, hash, first);
+    }
     if let Some(listpack) = hash.as_listpack() {
         writer.byte(ValueType::HashListpack as u8);
         writer.string(listpack);
@@ -18,6 +30,91 @@ pub(super) fn write(writer: &mut Writer, hash: &Hash) {
         writer.value(field);
         writer.value(value);
     }
+}
+
+fn write_timed(writer: &mut Writer, hash: &Hash, first: Millis) {
+    if hash.encoding() != "hashtable" {
+        writer.byte(ValueType::HashListpackTimed as u8);
+        writer.out.extend(first.0.to_le_bytes());
+        let mut pack = Pack::empty_listpack();
+        let mut push = |field: ValueRef<'_>, value: ValueRef<'_>, at: u64| {
+            listpack::push(&mut pack, &[field, value, ValueRef::Int(at as i64)]);
+        };
+        for (field, at) in hash.expiring() {
+            let value = hash.get(field).expect("an expiring field is there");
+            push(ValueRef::of(field), value, at.0);
+        }
+        for (field, value) in hash.iter().filter(|(field, _)| time_of(hash, *field) == 0) {
+            push(field, value, 0);
+        }
+        return writer.string(pack.bytes());
+    }
+    writer.byte(ValueType::HashTimed as u8);
+    writer.out.extend(first.0.to_le_bytes());
+    writer.length(hash.len() as u64);
+    for (field, value) in hash.iter() {
+        let at = time_of(hash, field);
+        writer.length(if at == 0 { 0 } else { at - first.0 + 1 });
+        writer.value(field);
+        writer.value(value);
+    }
+}
+
+/// When a field expires; 0 if it does not.
+fn time_of(hash: &Hash, field: ValueRef<'_>) -> u64 {
+    let at = hash.expiry(field.text(&mut itoa::Buffer::new())).flatten();
+    at.map_or(0, |at| at.0)
+}
+
+pub(super) fn read_timed_pairs<R: Read>(
+    reader: &mut Reader<R>,
+    limits: &Limits,
+) -> Result<Hash, RdbError> {
+    let first = u64::from_le_bytes(reader.array()?);
+    let mut hash = Hash::default();
+    for _ in 0..reader.length()? {
+        let after = reader.length()?;
+        let (field, value) = (reader.string()?, reader.string()?);
+        let at = first.saturating_add(after).saturating_sub(1);
+        add_timed(&mut hash, (&field, &value), if after == 0 { 0 } else { at }, limits)
+            .ok_or_else(|| reader.error(Fault::Duplicate))?;
+    }
+    Ok(hash)
+}
+
+pub(super) fn read_timed_listpack<R: Read>(
+    reader: &mut Reader<R>,
+    limits: &Limits,
+) -> Result<Hash, RdbError> {
+    let _first: [u8; 8] = reader.array()?;
+    let blob = reader.string()?;
+    let malformed = |reader: &Reader<R>| reader.error(Fault::Malformed("listpack"));
+    let list = Listpack::parse(&blob).map_err(|_| malformed(reader))?;
+    let entries: Vec<ValueRef<'_>> = list.iter().collect();
+    let mut hash = Hash::default();
+    let mut digits = (itoa::Buffer::new(), itoa::Buffer::new());
+    for triple in entries.chunks(3) {
+        let [field, value, at] = triple else { return Err(malformed(reader)) };
+        let at = at.as_i64().and_then(|at| u64::try_from(at).ok());
+        let at = at.ok_or_else(|| malformed(reader))?;
+        let pair = (field.text(&mut digits.0), value.text(&mut digits.1));
+        add_timed(&mut hash, pair, at, limits).ok_or_else(|| reader.error(Fault::Duplicate))?;
+    }
+    Ok(hash)
+}
+
+/// Adds a field that expires at `at`, if that is not 0; None if it is there already.
+fn add_timed(
+    hash: &mut Hash,
+    (field, value): (&[u8], &[u8]),
+    at: u64,
+    limits: &Limits,
+) -> Option<()> {
+    hash.insert_new(field, value, limits).then_some(())?;
+    if at > 0 {
+        hash.set_expiry(field, Some(Millis(at)));
+    }
+    Some(())
 }
 
 /// A hash written field by field.

@@ -3,7 +3,7 @@
 //! [`object`] names the value types and hands each to its own file (`string`, `hash`, …), which
 //! both writes and reads it; [`write`] and [`read`] hold the primitives they share; [`dump`] is the
 //! frame of a single value. What is written is version 10, which Redis 7.0 and everything later
-//! reads.
+//! reads, unless it is a hash with expiring fields.
 //!
 //! Bytes read are foreign: whatever they claim, reading them neither panics nor allocates more than
 //! a bounded multiple of their own length.
@@ -31,8 +31,11 @@ pub use write::Writer;
 /// The version of what is written.
 pub const VERSION: u16 = 10;
 
-/// The newest version that is read: Valkey 8 and Redis 7.2 write it.
-pub const VERSION_MAX: u16 = 11;
+/// The version of a hash with expiring fields, which Redis 7.4 and later read.
+pub const VERSION_TIMED: u16 = 12;
+
+/// The newest version that is read: Redis 7.4 writes it.
+pub const VERSION_MAX: u16 = 12;
 
 /// What stands in a string's first byte, below its two high bits, when it is no plain length.
 mod special {

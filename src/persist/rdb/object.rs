@@ -4,7 +4,9 @@ use std::io::Read;
 
 use super::stream::Layout;
 use super::zset::Scores;
-use super::{Fault, RdbError, Reader, Writer, hash, list, set, stream, string, zset};
+use super::{
+    Fault, RdbError, Reader, VERSION, VERSION_TIMED, Writer, hash, list, set, stream, string, zset,
+};
 use crate::base::Millis;
 use crate::keyspace::{Entry, EntryRef, NewStr, StrRef};
 use crate::types::{Collection, Hash, Kind, Limits, List, Set, Stream, ValueRef, Zset};
@@ -32,10 +34,12 @@ pub(super) enum ValueType {
     Stream2 = 19,
     SetListpack = 20,
     Stream3 = 21,
+    HashTimed = 24,
+    HashListpackTimed = 25,
 }
 
 impl ValueType {
-    const ALL: [ValueType; 19] = [
+    const ALL: [ValueType; 21] = [
         ValueType::String,
         ValueType::List,
         ValueType::Set,
@@ -55,7 +59,15 @@ impl ValueType {
         ValueType::Stream2,
         ValueType::SetListpack,
         ValueType::Stream3,
+        ValueType::HashTimed,
+        ValueType::HashListpackTimed,
     ];
+
+    /// The oldest version of the format that has a type.
+    pub(super) fn version(byte: u8) -> u16 {
+        let timed = [ValueType::HashTimed, ValueType::HashListpackTimed];
+        if timed.into_iter().any(|known| known as u8 == byte) { VERSION_TIMED } else { VERSION }
+    }
 
     fn from_byte(byte: u8) -> Option<ValueType> {
         ValueType::ALL.into_iter().find(|known| *known as u8 == byte)
@@ -179,6 +191,8 @@ pub fn read_object<R: Read>(reader: &mut Reader<R>, limits: &Limits) -> Result<L
         ValueType::HashZipmap => Loaded::Hash(hash::read_zipmap(reader, limits)?),
         ValueType::HashZiplist => Loaded::Hash(hash::read_ziplist(reader, limits)?),
         ValueType::HashListpack => Loaded::Hash(hash::read_listpack(reader, limits)?),
+        ValueType::HashTimed => Loaded::Hash(hash::read_timed_pairs(reader, limits)?),
+        ValueType::HashListpackTimed => Loaded::Hash(hash::read_timed_listpack(reader, limits)?),
         ValueType::Stream1 => Loaded::Stream(stream::read(reader, Layout::One)?),
         ValueType::Stream2 => Loaded::Stream(stream::read(reader, Layout::Two)?),
         ValueType::Stream3 => Loaded::Stream(stream::read(reader, Layout::Three)?),

@@ -2,10 +2,10 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::{KeyHasher, Rng};
-use crate::persist::rdb::Fault;
+use crate::base::{KeyHasher, Millis, Rng};
+use crate::persist::rdb::{Fault, VERSION};
 use crate::types::stream::StreamId;
-use crate::types::{Hash, PackLimits, ValueRef};
+use crate::types::{Collection, Hash, PackLimits, ValueRef};
 
 fn limits(entries: usize) -> Limits {
     let hasher = KeyHasher::seeded(&mut Rng::from_seed(1));
@@ -347,4 +347,33 @@ proptest! {
             Ok(collection) => prop_assert!(!elements(&collection).is_empty()),
         }
     }
+}
+
+/// Payloads as Redis 7.4 makes them.
+#[test]
+fn expiring_fields_are_read_and_written_as_redis_does() {
+    let packed = "1900d8c32cbb030000232300000006008266320382763203f400d8c32cbb03000009826631038276\
+        31030001ff0c00647f527ce4c6d935";
+    let spread = "1800d8c32cbb0300000341f502663102763100026633027633010266320276320c005ec2bb9c9279\
+        7988";
+    let (second, first) = (Millis(4_102_444_800_500), Millis(4_102_444_800_000));
+    for (payload, entries) in [(packed, 512), (spread, 0)] {
+        let loaded = read(&hex(payload), &limits(entries)).expect("well formed");
+        let Loaded::Hash(hash) = loaded else { panic!("a hash") };
+        hash.check();
+        assert_eq!(hash.expiry(b"f2"), Some(Some(first)));
+        let is_spread = entries == 0;
+        assert_eq!(hash.expiry(b"f1"), Some(is_spread.then_some(second)));
+        assert_eq!(hash.expiry(b"f3"), is_spread.then_some(None));
+        let written = write(Object::Hash(&hash), false);
+        if !is_spread {
+            assert_eq!(written, hex(payload));
+        }
+        let Ok(Loaded::Hash(again)) = read(&written, &limits(entries)) else { panic!("a hash") };
+        assert!(again.expiring().eq(hash.expiring()));
+        assert_eq!(again.len(), hash.len());
+    }
+    assert!(matches!(fault(b"\x18\0\0\0\0\0\0\0\0\x02\0\x01a\x01b\0\x01a\x01c"), Fault::Duplicate));
+    let odd = b"\x19\0\0\0\0\0\0\0\0\x0b\x0b\0\0\0\x02\0\x01\x01\x02\x01\xff";
+    assert!(matches!(fault(odd), Fault::Malformed("listpack")));
 }

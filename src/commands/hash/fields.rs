@@ -1,0 +1,96 @@
+//! What the commands about the lifetimes of fields have in common: `FIELDS numfields field …`.
+
+use smallvec::SmallVec;
+
+use crate::base::Millis;
+use crate::base::number::parse_i64;
+use crate::commands::expiry::When;
+use crate::commands::{Args, Ctx};
+use crate::keyspace::Key;
+use crate::spec::{Arg, CmdError, CmdResult, Event};
+
+/// What a field's new expiry is called to those who listen.
+pub const HEXPIRE_EVENT: Event = Event::hash("hexpire");
+pub const HPERSIST_EVENT: Event = Event::hash("hpersist");
+
+/// No field expires later: a time has to fit the 48 bits that Redis gives it.
+const LATEST: Millis = Millis((1 << 48) - 2);
+
+pub const MISSING_FIELDS: CmdError =
+    CmdError::text("ERR Mandatory argument FIELDS is missing or not at the right position");
+const BAD_COUNT: CmdError = CmdError::text("ERR Parameter `numFields` should be greater than 0");
+const MISMATCH: CmdError =
+    CmdError::text("ERR The `numfields` parameter must match the number of arguments");
+const NEGATIVE: CmdError = CmdError::text("ERR invalid expire time, must be >= 0");
+
+pub const FIELDS_ARG: Arg =
+    Arg::block("fields", &[Arg::int("numfields"), Arg::string("field").multiple()]).token("FIELDS");
+
+pub type Fields<'a> = SmallVec<[&'a [u8]; 8]>;
+
+/// Reads `FIELDS numfields` and all that follows.
+///
+/// # Errors
+/// If the word is missing, or the number is not that of the fields.
+pub fn read_fields<'a>(args: &mut Args<'a>) -> CmdResult<Fields<'a>> {
+    if !args.take_word("FIELDS") {
+        return Err(MISSING_FIELDS);
+    }
+    read_counted(args, 1)
+}
+
+/// Reads `numfields` and all that follows, `each` arguments per field.
+///
+/// # Errors
+/// If the number is not that of the fields.
+pub fn read_counted<'a>(args: &mut Args<'a>, each: usize) -> CmdResult<Fields<'a>> {
+    let count = args.int().ok().and_then(|count| usize::try_from(count).ok());
+    let count = count.filter(|&count| count > 0).ok_or(BAD_COUNT)?;
+    if count.checked_mul(each) != Some(args.left()) {
+        return Err(MISMATCH);
+    }
+    (0..args.left()).map(|_| args.bytes()).collect()
+}
+
+/// Reads when fields are to expire.
+///
+/// # Errors
+/// If it is no number, negative, or too late.
+pub fn read_time(args: &mut Args<'_>, when: When, now: Millis) -> CmdResult<Millis> {
+    let (command, text) = (args.command().spec.name, args.bytes()?);
+    if parse_i64(text).ok_or(CmdError::NotInteger)? < 0 {
+        return Err(NEGATIVE);
+    }
+    bounded(when.any(text, now, command)?, command)
+}
+
+/// # Errors
+/// If the time is too late for a field.
+pub fn bounded(at: Millis, command: &'static str) -> CmdResult<Millis> {
+    if at <= LATEST { Ok(at) } else { Err(CmdError::InvalidExpire { command }) }
+}
+
+impl Ctx<'_> {
+    /// Removes a hash whose last field is gone.
+    pub(super) fn drop_empty_hash(&mut self, key: &Key<'_>) {
+        if self.db.remove_if_empty(key) {
+            self.changed(key, Event::DEL);
+        }
+    }
+
+    /// Propagates a command about some fields of a key.
+    pub(super) fn propagate_fields(&mut self, head: &[&[u8]], fields: &[&[u8]]) {
+        if !fields.is_empty() {
+            let count = fields.len().to_string();
+            let words = [head, &[b"FIELDS", count.as_bytes()], fields].concat();
+            self.propagate(&words);
+        }
+    }
+
+    /// Propagates that fields are gone.
+    pub(super) fn propagate_removed(&mut self, key: &Key<'_>, fields: &[&[u8]]) {
+        if !fields.is_empty() {
+            self.propagate(&[&[b"HDEL", key.bytes], fields].concat());
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Reading and setting fields together with their lifetimes.
+
+use super::fields::{
+    FIELDS_ARG, Fields, HEXPIRE_EVENT, HPERSIST_EVENT, bounded, read_counted, read_fields,
+};
+use crate::base::Millis;
+use crate::commands::expiry::ExpiryOption;
+use crate::commands::{Args, Command, Ctx, Reply, bulk_value};
+use crate::keyspace::{Expiry, Key};
+use crate::resp::Encoder;
+use crate::spec::{
+    Arg, ArgKind, Arity, CmdError, CmdResult, CommandSpec, Event, Flags, Group, KeyFlags, KeySpec,
+    Plan,
+};
+use crate::types::{Hash, Limits};
+
+const RIVAL_READS: CmdError =
+    CmdError::text("ERR Only one of EX, PX, EXAT, PXAT or PERSIST arguments can be specified");
+const RIVAL_WRITES: CmdError =
+    CmdError::text("ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified");
+const RIVAL_CONDITIONS: CmdError =
+    CmdError::text("ERR Only one of FXX or FNX arguments can be specified");
+const NO_FIELDS: CmdError = CmdError::text("ERR missing FIELDS argument");
+
+const SECONDS: Arg = Arg::int("seconds").token("EX");
+const MILLISECONDS: Arg = Arg::int("milliseconds").token("PX");
+const AT_SECONDS: Arg = Arg::new("unix-time-seconds", ArgKind::UnixTime).token("EXAT");
+const AT_MILLISECONDS: Arg = Arg::new("unix-time-milliseconds", ArgKind::UnixTime).token("PXAT");
+
+/// What stands between the key and the fields.
+#[derive(Default)]
+struct Options<'a> {
+    lifetime: ExpiryOption<'a>,
+    /// Whether all of the fields have to exist, or none of them may.
+    all_exist: Option<bool>,
+}
+
+impl<'a> Options<'a> {
+    /// Reads all up to FIELDS.
+    fn read(args: &mut Args<'a>, sets: bool) -> CmdResult<Options<'a>> {
+        let mut options = Options::default();
+        let rivals = if sets { RIVAL_WRITES } else { RIVAL_READS };
+        loop {
+            let token = args.token().ok_or(NO_FIELDS)?;
+            let lifetime = &mut options.lifetime;
+            match token.upper() {
+                b"FIELDS" => return Ok(options),
+                b"FNX" | b"FXX" if sets => {
+                    let wanted = token.upper() == b"FXX";
+                    if options.all_exist.replace(wanted).is_some() {
+                        return Err(RIVAL_CONDITIONS);
+                    }
+                }
+                b"KEEPTTL" if sets => {
+                    lifetime.choose(ExpiryOption::Keep).map_err(|_| rivals.clone())?
+                }
+                b"PERSIST" if !sets => {
+                    lifetime.choose(ExpiryOption::Persist).map_err(|_| rivals.clone())?;
+                }
+                word if lifetime.take(word, args).map_err(|_| rivals.clone())? => {}
+                _ => {
+                    let word = String::from_utf8_lossy(token.raw());
+                    return Err(CmdError::owned(format!("ERR unknown argument: {word}")));
+                }
+            }
+        }
+    }
+
+    /// Until when the fields are to live, if that was said.
+    fn deadline(&self, args: &Args<'_>, now: Millis) -> CmdResult<Option<Millis>> {
+        let command = args.command().spec.name;
+        let at = self.lifetime.deadline(now, command)?;
+        at.map(|at| bounded(at, command)).transpose()
+    }
+}
+
+pub const HGETEX: Command = Command::new(
+    CommandSpec {
+        name: "hgetex",
+        summary: "Get the values of hash fields and set or remove their expiration",
+        since: "8.0.0",
+        complexity: "O(N) where N is the number of specified fields",
+        group: Group::Hash,
+        arity: Arity::AtLeast(5),
+        flags: Flags::WRITE.union(Flags::FAST),
+        keys: &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE))
+            .notes("RW and UPDATE because it changes the TTL")],
+        args: &[
+            Arg::key("key"),
+            Arg::one_of(
+                "expiration",
+                &[
+                    SECONDS,
+                    MILLISECONDS,
+                    AT_SECONDS,
+                    AT_MILLISECONDS,
+                    Arg::word("persist", "PERSIST"),
+                ],
+            )
+            .optional(),
+            FIELDS_ARG,
+        ],
+        plan: Plan::Batch,
+        ..CommandSpec::BASE
+    },
+    hgetex,
+);
+
+fn hgetex(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    let key = args.key()?;
+    let options = Options::read(args, false)?;
+    let fields = read_counted(args, 1)?;
+    let at = options.deadline(args, cx.now)?;
+    write_values(cx.db.get::<Hash>(&key)?, &fields, cx.out);
+    cx.propagate_nothing();
+    if let Some(at) = at {
+        let mut hash = cx.db.get_mut::<Hash>(&key)?;
+        let is_there = |field: &&[u8]| hash.as_deref_mut().is_some_and(|hash| hash.contains(field));
+        let found: Fields<'_> = fields.into_iter().filter(is_there).collect();
+        drop(hash);
+        expire(cx, &key, &found, at)?;
+    } else if options.lifetime == ExpiryOption::Persist {
+        persist(cx, &key, &fields)?;
+    }
+    Ok(Reply::Written)
+}
+
+fn write_values(hash: Option<&Hash>, fields: &[&[u8]], out: &mut Encoder) {
+    out.array(fields.len());
+    for field in fields {
+        match hash.and_then(|hash| hash.get(field)) {
+            Some(value) => bulk_value(out, value),
+            None => out.null(),
+        }
+    }
+}
+
+/// Has fields that are there expire; those whose time is over go at once.
+fn expire(cx: &mut Ctx<'_>, key: &Key<'_>, fields: &[&[u8]], at: Millis) -> CmdResult<()> {
+    if fields.is_empty() {
+        return Ok(());
+    }
+    // Only a primary decides that a field is gone; a replica waits to be told.
+    let past = at <= cx.now && cx.db.expiry == Expiry::Delete;
+    if let Some(mut hash) = cx.db.get_mut::<Hash>(key)? {
+        for field in fields {
+            if past {
+                hash.remove(field)
+            } else {
+                hash.set_expiry(field, Some(at))
+            };
+        }
+    }
+    if past {
+        cx.changed(key, Event::HASH_EXPIRED);
+        cx.drop_empty_hash(key);
+        cx.propagate_removed(key, fields);
+    } else {
+        cx.changed(key, HEXPIRE_EVENT);
+        let at = at.0.to_string();
+        cx.propagate_fields(&[b"HPEXPIREAT", key.bytes, at.as_bytes()], fields);
+    }
+    Ok(())
+}
+
+fn persist(cx: &mut Ctx<'_>, key: &Key<'_>, fields: &[&[u8]]) -> CmdResult<()> {
+    let Some(mut hash) = cx.db.get_mut::<Hash>(key)? else { return Ok(()) };
+    let expires = |field: &&&[u8]| matches!(hash.expiry(field), Some(Some(_)));
+    let found: Vec<&[u8]> = fields.iter().filter(expires).copied().collect();
+    for field in &found {
+        hash.set_expiry(field, None);
+    }
+    drop(hash);
+    if !found.is_empty() {
+        cx.changed(key, HPERSIST_EVENT);
+        cx.propagate_fields(&[b"HPERSIST", key.bytes], &found);
+    }
+    Ok(())
+}
+
+pub const HSETEX: Command = Command::new(
+    CommandSpec {
+        name: "hsetex",
+        summary: "Set the values of hash fields and, optionally, their expiration",
+        since: "8.0.0",
+        complexity: "O(N) where N is the number of fields being set",
+        group: Group::Hash,
+        arity: Arity::AtLeast(6),
+        flags: Flags::WRITE.union(Flags::DENY_OOM).union(Flags::FAST),
+        keys: &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::UPDATE))],
+        args: &[
+            Arg::key("key"),
+            Arg::one_of("condition", &[Arg::word("fnx", "FNX"), Arg::word("fxx", "FXX")])
+                .optional(),
+            Arg::one_of(
+                "expiration",
+                &[
+                    SECONDS,
+                    MILLISECONDS,
+                    AT_SECONDS,
+                    AT_MILLISECONDS,
+                    Arg::word("keepttl", "KEEPTTL"),
+                ],
+            )
+            .optional(),
+            Arg::block(
+                "fields",
+                &[
+                    Arg::int("numfields"),
+                    Arg::block("data", &[Arg::string("field"), Arg::string("value")]).multiple(),
+                ],
+            )
+            .token("FIELDS"),
+        ],
+        plan: Plan::Batch,
+        ..CommandSpec::BASE
+    },
+    hsetex,
+);
+
+fn hsetex(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    let key = args.key()?;
+    let options = Options::read(args, true)?;
+    let pairs = read_counted(args, 2)?;
+    let at = options.deadline(args, cx.now)?;
+    let limits = cx.limits();
+    let hash = cx.db.get::<Hash>(&key)?;
+    let exists = |field: &[u8]| hash.is_some_and(|hash| hash.contains(field));
+    if let Some(wanted) = options.all_exist
+        && pairs.chunks_exact(2).any(|pair| exists(pair[0]) != wanted)
+    {
+        return Ok(Reply::Flag(false));
+    }
+    let keep = options.lifetime == ExpiryOption::Keep;
+    set_pairs(&mut *cx.db.get_or_create::<Hash>(&key)?, &pairs, keep, &limits);
+    cx.changed(&key, Event::hash("hset"));
+    let Some(at) = at else { return Ok(Reply::Flag(true)) };
+    let mut words: Vec<&[u8]> = vec![b"HSET", key.bytes];
+    words.extend(&pairs);
+    cx.propagate(&words);
+    let fields: Fields<'_> = pairs.chunks_exact(2).map(|pair| pair[0]).collect();
+    expire(cx, &key, &fields, at)?;
+    Ok(Reply::Flag(true))
+}
+
+fn set_pairs(hash: &mut Hash, pairs: &[&[u8]], keep_lifetimes: bool, limits: &Limits) {
+    for pair in pairs.chunks_exact(2) {
+        let (field, value) = (pair[0], pair[1]);
+        if keep_lifetimes {
+            hash.update(field, value, limits);
+        } else {
+            hash.insert(field, value, limits);
+        }
+    }
+}
+
+pub const HGETDEL: Command = Command::new(
+    CommandSpec {
+        name: "hgetdel",
+        summary: "Get the values of hash fields and delete the fields",
+        since: "8.0.0",
+        complexity: "O(N) where N is the number of specified fields",
+        group: Group::Hash,
+        arity: Arity::AtLeast(5),
+        flags: Flags::WRITE.union(Flags::FAST),
+        keys: &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE))],
+        args: &[Arg::key("key"), FIELDS_ARG],
+        plan: Plan::Batch,
+        ..CommandSpec::BASE
+    },
+    hgetdel,
+);
+
+fn hgetdel(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    let key = args.key()?;
+    let fields = read_fields(args)?;
+    write_values(cx.db.get::<Hash>(&key)?, &fields, cx.out);
+    cx.propagate_nothing();
+    let Some(mut hash) = cx.db.get_mut::<Hash>(&key)? else { return Ok(Reply::Written) };
+    let removed: Fields<'_> = fields.into_iter().filter(|field| hash.remove(field)).collect();
+    drop(hash);
+    if !removed.is_empty() {
+        cx.changed(&key, Event::hash("hdel"));
+        cx.drop_empty_hash(&key);
+        cx.propagate_removed(&key, &removed);
+    }
+    Ok(Reply::Written)
+}

@@ -1,0 +1,134 @@
+//! The commands about lifetimes of fields in-process, as Redis 7.4 and 8 have them.
+
+use std::time::{Duration, Instant};
+
+use crate::engine::testing::{Local, show};
+
+#[test]
+fn fields_are_given_times_one_by_one() {
+    Local::default().check(
+        "
+        HEXPIRE h 10 FIELDS 1 a => [:-2]
+        HTTL h FIELDS 2 a b => [:-2 :-2]
+        HPERSIST h FIELDS 1 a => [:-2]
+        HSET h a 1 b 2 c 3 => :3
+        HEXPIRE h 100 FIELDS 3 a b x => [:1 :1 :-2]
+        HTTL h FIELDS 4 a b c x => [:100 :100 :-1 :-2]
+        HEXPIRE h 200 NX FIELDS 2 a c => [:0 :1]
+        HEXPIRE h 300 XX FIELDS 1 x => [:-2]
+        HEXPIRE h 50 GT FIELDS 1 a => [:0]
+        HEXPIRE h 500 gt FIELDS 1 a => [:1]
+        HEXPIRE h 50 LT fields 1 a => [:1]
+        HPEXPIREAT h 4102444800500 FIELDS 1 b => [:1]
+        HPEXPIRETIME h FIELDS 2 b x => [:4102444800500 :-2]
+        HEXPIRETIME h FIELDS 1 b => [:4102444801]
+        HEXPIREAT h 4102444800 FIELDS 1 b => [:1]
+        HPERSIST h FIELDS 3 b b x => [:1 :-1 :-2]
+        HINCRBY h a 1 => :2
+        HTTL h FIELDS 1 a => [:50]
+        HSET h a 9 => :0
+        HTTL h FIELDS 1 a => [:-1]
+        OBJECT ENCODING h => \"listpackex\"
+        HPERSIST h FIELDS 1 c => [:1]
+        OBJECT ENCODING h => \"listpack\"
+        ",
+    );
+}
+
+#[test]
+fn a_time_that_is_past_removes_the_field() {
+    Local::default().check(
+        "
+        HSET h a 1 b 2 => :2
+        HEXPIREAT h 1 FIELDS 2 a x => [:2 :-2]
+        HGETALL h => [\"b\" \"2\"]
+        HPEXPIRE h 0 FIELDS 1 b => [:2]
+        EXISTS h => :0
+        HSET h a 1 => :1
+        HGETEX h PXAT 1 FIELDS 1 a => [\"1\"]
+        EXISTS h => :0
+        HSETEX h EXAT 1 FIELDS 1 a 1 => :1
+        EXISTS h => :0
+        ",
+    );
+}
+
+#[test]
+fn mistakes_are_named() {
+    Local::default().check(
+        "
+        HSET h a 1 => :1
+        HEXPIRE h -1 FIELDS 1 a => -ERR invalid expire time, must be >= 0
+        HEXPIRE h x FIELDS 1 a => -ERR value is not an integer or out of range
+        HPEXPIREAT h 281474976710655 FIELDS 1 a => -ERR invalid expire time in 'hpexpireat' command
+        HEXPIRE h 10 FIELDS 2 a => -ERR The `numfields` parameter must match the number of arguments
+        HEXPIRE h 10 FIELDS 0 a => -ERR Parameter `numFields` should be greater than 0
+        HEXPIRE h 10 NX XX FIELDS 1 a => -ERR Mandatory argument FIELDS is missing or not at the \
+            right position
+        HTTL h FIELDS 2 a => -ERR The `numfields` parameter must match the number of arguments
+        HGETEX h EX 10 PX 10 FIELDS 1 a => -ERR Only one of EX, PX, EXAT, PXAT or PERSIST \
+            arguments can be specified
+        HSETEX h FNX FXX FIELDS 1 a 1 => -ERR Only one of FXX or FNX arguments can be specified
+        HSETEX h EX 0 FIELDS 1 a 1 => -ERR invalid expire time in 'hsetex' command
+        HSETEX h KEEPTTL EX 5 FIELDS 1 a 1 => -ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL \
+            arguments can be specified
+        HGETEX h FOO 1 FIELDS 1 a => -ERR unknown argument: FOO
+        HSETEX h FIELDS 1 a 1 b => -ERR The `numfields` parameter must match the number of \
+            arguments
+        SET s v => +OK
+        HTTL s FIELDS 1 a => -WRONGTYPE Operation against a key holding the wrong kind of value
+        ",
+    );
+}
+
+#[test]
+fn values_and_lifetimes_change_together() {
+    Local::default().check(
+        "
+        HGETEX h EX 10 FIELDS 2 a b => [nil nil]
+        HSETEX h FXX FIELDS 1 a 1 => :0
+        EXISTS h => :0
+        HSETEX h FNX EX 100 FIELDS 2 a 1 b 2 => :1
+        HSETEX h FNX FIELDS 2 a 3 c 3 => :0
+        HTTL h FIELDS 3 a b c => [:100 :100 :-2]
+        HSETEX h KEEPTTL FXX FIELDS 1 a 4 => :1
+        HTTL h FIELDS 1 a => [:100]
+        HSETEX h FIELDS 1 a 5 => :1
+        HTTL h FIELDS 1 a => [:-1]
+        HGETEX h PERSIST FIELDS 3 a b x => [\"5\" \"2\" nil]
+        HTTL h FIELDS 2 a b => [:-1 :-1]
+        HGETEX h EX 60 FIELDS 2 a x => [\"5\" nil]
+        HTTL h FIELDS 1 a => [:60]
+        HGETDEL h FIELDS 2 a x => [\"5\" nil]
+        HGETDEL h FIELDS 1 b => [\"2\"]
+        EXISTS h => :0
+        HGETDEL h FIELDS 1 b => [nil]
+        ",
+    );
+}
+
+#[test]
+fn an_expired_field_is_gone_for_every_command() {
+    let mut local = Local::default();
+    local.check(
+        "
+        HSET h a 1 b 2 c 3 => :3
+        HPEXPIRE h 1 FIELDS 2 a b => [:1 :1]
+        ",
+    );
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while show(&local.run(&["HLEN", "h"])) != ":1" {
+        assert!(Instant::now() < deadline, "fields expire");
+    }
+    local.check(
+        "
+        HGETALL h => [\"c\" \"3\"]
+        HTTL h FIELDS 2 a c => [:-2 :-1]
+        HPEXPIRE h 1 FIELDS 1 c => [:1]
+        ",
+    );
+    while show(&local.run(&["EXISTS", "h"])) != ":0" {
+        assert!(Instant::now() < deadline, "an empty hash goes");
+    }
+    local.check("HSET h a 1 => :1");
+}
