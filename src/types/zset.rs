@@ -197,16 +197,22 @@ impl Zset {
         if let Shape::Pack(pack) = self.0.shape() {
             return lex::ranks(pack, min, max, backwards);
         }
-        let mut all = self.iter();
-        let outside = |first: Option<(ValueRef<'_>, f64)>, inside: &dyn Fn(&[u8]) -> bool| {
-            first.is_none_or(|(member, _)| !inside(member.text(&mut itoa::Buffer::new())))
-        };
-        if outside(all.next_back(), &|last| min.is_before(last))
-            || outside(self.iter().next(), &|first| max.is_after(first))
+        let mut digits = itoa::Buffer::new();
+        let mut holds =
+            |element: Option<(ValueRef<'_>, f64)>, inside: fn(_, &[u8]) -> bool, bound| {
+                element.is_some_and(|(member, _)| inside(bound, member.text(&mut digits)))
+            };
+        let first = self.iter().next();
+        if !holds(self.iter().next_back(), LexBound::is_before, min)
+            || !holds(first, LexBound::is_after, max)
         {
             return 0..0;
         }
-        let start = self.partition_point(|_, member| !min.is_before(member));
+        let start = if holds(first, LexBound::is_before, min) {
+            0
+        } else {
+            self.partition_point(|_, member| !min.is_before(member))
+        };
         let end = self.partition_point(|_, member| max.is_after(member));
         start..end.max(start)
     }

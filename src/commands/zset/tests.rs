@@ -561,3 +561,23 @@ fn an_increment_that_reads_as_an_option_is_one() {
         ",
     );
 }
+
+/// What Redis answers to a range by member though scores differ, where it does not hang on chance.
+#[test]
+fn a_bound_that_all_members_keep_or_none_counts_in_a_big_set_too() {
+    let mut local = Local::default();
+    for number in 0..300 {
+        local.check(&format!("ZADD z {number} m{number} => :1"));
+    }
+    local.check(
+        r#"
+        OBJECT ENCODING z => "skiplist"
+        ZLEXCOUNT z [a + => :300
+        ZLEXCOUNT z - [z => :300
+        ZLEXCOUNT z - (b => :0
+        ZLEXCOUNT z [n + => :0
+        ZRANGEBYLEX z [c + LIMIT 298 -1 => ["m298" "m299"]
+        ZREMRANGEBYLEX z (b + => :300
+        "#,
+    );
+}
