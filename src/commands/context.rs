@@ -14,6 +14,7 @@ use crate::state::transaction::Execution;
 use crate::state::watches::Name;
 use crate::state::{Ask, Client, Request, Server, WorkerStats};
 
+use super::WantedDurable;
 use super::blocking::Wanted;
 use super::follow::Followers;
 
@@ -62,6 +63,8 @@ pub struct Effects {
     pub gaps: Vec<(u64, Mark)>,
     /// The connection shall wait for keys; see [`Ctx::block`].
     pub wanted: Option<Wanted>,
+    /// The connection shall wait for its writes to be safe; see [`Ctx::wait_durable`].
+    pub wanted_durable: Option<WantedDurable>,
     /// Changed keys that somebody waits for, in the order of their changes.
     pub ready: Vec<Name>,
     /// What the batch so far means to replicas and the append-only file.

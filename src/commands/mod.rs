@@ -12,6 +12,7 @@ mod call;
 pub mod cluster;
 pub mod connection;
 mod context;
+mod durable;
 pub mod expiry;
 pub mod follow;
 pub mod generic;
@@ -36,6 +37,7 @@ pub mod zset;
 pub use args::{Args, Once, Token};
 pub use blocking::{Blocking, Wanted};
 pub use context::{Ctx, Effects, Reply};
+pub use durable::{GETACK, Report, WantedDurable};
 pub use follow::Followers;
 pub use table::{Registered, Table};
 

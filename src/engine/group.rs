@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use super::account::Account;
 use super::admission::{self, Asked};
 use super::blocking;
+use super::durable::{self, Outcome, Replies};
 use super::eviction::Turn;
 use super::plan::{Group, Scene, Step, take_execution};
 use super::redirect;
@@ -17,13 +18,14 @@ use super::session::{Session, Wait};
 use super::stage::{self, Shared};
 use super::worker::Worker;
 use crate::base::Millis;
-use crate::commands::{Ctx, Registered};
+use crate::commands::{Ctx, GETACK, Registered};
 use crate::keyspace::{Held, Key};
 use crate::resp::RawRequest;
 use crate::spec::{CmdError, Flags, Group as Family, Plan};
 use crate::state::conditions::Condition;
+use crate::state::durability::Need;
 use crate::state::watches::Name;
-use crate::state::{Client, ClientFlags};
+use crate::state::{Client, ClientFlags, Server};
 
 #[cold]
 fn close_hostile(client: &mut Client) {
@@ -86,10 +88,19 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
     cx.execution = execution.as_ref();
     let mut taken = 0;
     let mut blocked = None;
+    let need = durable::need_of_writes(&cx);
+    let mut replies = Replies::default();
     for step in steps.iter() {
         taken += 1;
+        if need.is_some() {
+            replies.begin(cx.out);
+        }
+        let changes = cx.effects.changes;
         execute(&mut cx, step, keys, conditions);
         cx.end_unit();
+        if cx.effects.changes != changes {
+            replies.wrote();
+        }
         if let Some(wanted) = cx.effects.wanted.take() {
             let command = step.command.expect("only a command can ask to wait");
             blocked = Some(blocking::Wait::begin(&mut cx, wanted, command, step.request));
@@ -98,6 +109,7 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
             break;
         }
     }
+    replies.end(cx.out);
     let effects = stage::close(cx, taken as u64);
     drop(pass);
     let elapsed = clock.read().saturating_duration_since(started);
@@ -107,17 +119,48 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
     if let Some(execution) = &execution {
         server.watches.remove(&execution.watching);
     }
+    client.logged_to = effects.logged_to.unwrap_or(client.logged_to);
     gaps.open(&effects.gaps, out);
-    *wait = match (blocked, effects.awaiting.or(gaps.first())) {
-        (Some(blocked), _) => Some(Wait::Keys(blocked)),
-        (None, Some(ticket)) => Some(Wait::Answer(ticket)),
-        (None, None) => None,
+    *wait = match (blocked, effects.awaiting.or(gaps.first()), effects.wanted_durable) {
+        (Some(blocked), ..) => Some(Wait::Keys(blocked)),
+        (None, Some(ticket), _) => Some(Wait::Answer(ticket)),
+        (None, None, Some(wanted)) => {
+            let outcome = Outcome::Report(wanted.report);
+            Some(wait_for(server, client, tickets, wanted.need, wanted.deadline, outcome))
+        }
+        (None, None, None) => None,
     };
+    if let (None, Some(need), Some(offset)) = (&wait, need, effects.logged_to) {
+        let need = Need { offset, ..need };
+        if !server.durability.is_met(&need) {
+            if need.replicas > 0 {
+                server.log.append_raw(GETACK);
+            }
+            let deadline = durable::deadline(settings, &need, now);
+            let outcome = Outcome::Release(replies);
+            *wait = Some(wait_for(server, client, tickets, need, deadline, outcome));
+        }
+    }
     if let Some(wait) = wait {
         client.set(ClientFlags::BLOCKED, true);
-        client.set(ClientFlags::UNBLOCKABLE, matches!(wait, Wait::Keys(_)));
+        let unblockable = matches!(wait, Wait::Keys(_) | Wait::Durable(_));
+        client.set(ClientFlags::UNBLOCKABLE, unblockable);
     }
     (taken, effects.ready)
+}
+
+/// Has the connection wait until `need` is met.
+fn wait_for(
+    server: &Server,
+    client: &Client,
+    tickets: &mut u64,
+    need: Need,
+    deadline: Option<Millis>,
+    outcome: Outcome,
+) -> Wait {
+    *tickets += 1;
+    server.durability.enter(need, &client.shared, *tickets);
+    Wait::Durable(durable::Wait { ticket: *tickets, deadline, offset: need.offset, outcome })
 }
 
 /// Runs one planned request, or queues it, and writes its reply.

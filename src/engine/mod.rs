@@ -6,6 +6,7 @@ mod admission;
 mod blocking;
 mod clients;
 mod clock;
+mod durable;
 mod eviction;
 mod gaps;
 mod group;

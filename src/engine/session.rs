@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::blocking;
+use super::durable;
 use super::gaps::Gaps;
 use super::group;
 use super::worker::Worker;
@@ -41,6 +42,8 @@ pub(super) enum Wait {
     Pause,
     /// One of the keys of a blocking command.
     Keys(blocking::Wait),
+    /// Writes to be safe.
+    Durable(durable::Wait),
 }
 
 /// Why a wait has to be looked at again.
@@ -49,6 +52,8 @@ enum Nudge {
     /// CLIENT UNBLOCK, with an error when `true`.
     Unblock(bool),
     Recheck,
+    /// The writes are safe.
+    Safe,
 }
 
 /// One connection's conversation.
@@ -185,7 +190,12 @@ impl Session {
                 self.out.raw_shared(reply);
                 self.drop_unwanted_reply(mark);
             }
-            Mail::Served { ticket, .. } | Mail::Answer { ticket, .. } => {
+            Mail::Durable { ticket } if self.awaits_safety(ticket) => {
+                self.nudge = Some(Nudge::Safe)
+            }
+            Mail::Durable { ticket }
+            | Mail::Served { ticket, .. }
+            | Mail::Answer { ticket, .. } => {
                 tracing::debug!(ticket, "answer came after the connection stopped waiting");
             }
             Mail::Push(value) => self.out.value(&value),
@@ -209,6 +219,16 @@ impl Session {
         matches!(&self.wait, Some(Wait::Keys(wait)) if wait.waiter.ticket == ticket)
     }
 
+    fn awaits_safety(&self, ticket: u64) -> bool {
+        matches!(&self.wait, Some(Wait::Durable(wait)) if wait.ticket == ticket)
+    }
+
+    /// Whether output is kept back until writes are safe.
+    #[must_use]
+    pub fn holds_output(&self) -> bool {
+        matches!(&self.wait, Some(Wait::Durable(wait)) if wait.holds_output())
+    }
+
     fn stop_waiting(&mut self) {
         self.wait = None;
         self.client.set(ClientFlags::BLOCKED.union(ClientFlags::UNBLOCKABLE), false);
@@ -219,6 +239,7 @@ impl Session {
     pub fn deadline(&self) -> Option<Millis> {
         match &self.wait {
             Some(Wait::Keys(wait)) => wait.deadline,
+            Some(Wait::Durable(wait)) => wait.deadline,
             _ => None,
         }
     }
@@ -226,6 +247,9 @@ impl Session {
     /// Whether the next request still has to wait, after whatever may end that.
     fn is_waiting(&mut self, worker: &mut Worker) -> bool {
         let nudge = self.nudge.take();
+        if let Some(Wait::Durable(_)) = &self.wait {
+            return self.is_waiting_for_safety(worker, nudge);
+        }
         let Some(Wait::Keys(wait)) = &self.wait else {
             return self.wait.is_some();
         };
@@ -236,7 +260,7 @@ impl Session {
             }
             Some(Nudge::Unblock(false)) => Ok(wait.otherwise),
             _ if is_over => Ok(wait.otherwise),
-            Some(Nudge::Recheck) => {
+            Some(Nudge::Recheck | Nudge::Safe) => {
                 blocking::recheck(worker, &wait.waiter);
                 return true;
             }
@@ -256,6 +280,29 @@ impl Session {
         false
     }
 
+    /// As [`Session::is_waiting`], for writes to be safe.
+    fn is_waiting_for_safety(&mut self, worker: &mut Worker, nudge: Option<Nudge>) -> bool {
+        let now = worker.clock.time().0;
+        let is_over = self.deadline().is_some_and(|deadline| deadline <= now);
+        let met = matches!(nudge, Some(Nudge::Safe));
+        let unblocked = matches!(nudge, Some(Nudge::Unblock(_))) && !self.holds_output();
+        if !met && !is_over && !unblocked {
+            return true;
+        }
+        if let Some(Wait::Durable(wait)) = self.wait.take() {
+            let gate = &worker.server.durability;
+            gate.leave(self.client.shared.id, wait.ticket);
+            self.stop_waiting();
+            let mark = self.out.mark();
+            let reports = !wait.holds_output();
+            wait.finish(met, gate, &mut self.out);
+            if reports {
+                self.drop_unwanted_reply(mark);
+            }
+        }
+        false
+    }
+
     fn lose_shard_channel(&mut self, channel: &[u8]) {
         let own = &mut self.client.subscriptions;
         if own.forget_shard_channel(channel) {
@@ -268,8 +315,12 @@ impl Session {
 
     /// Takes the connection out of everything that knows of it. Nothing runs any more.
     pub fn end(&mut self, server: &Server) {
-        if let Some(Wait::Keys(wait)) = self.wait.take() {
-            wait.give_up(server);
+        match self.wait.take() {
+            Some(Wait::Keys(wait)) => drop(wait.give_up(server)),
+            Some(Wait::Durable(wait)) => {
+                server.durability.leave(self.client.shared.id, wait.ticket);
+            }
+            _ => {}
         }
         server.watches.remove(&self.client.watching);
         server.pubsub.leave(&mut self.client.subscriptions, &self.client.shared);

@@ -106,6 +106,21 @@ impl Local {
         self.replies()
     }
 
+    /// Takes the mail that has come, runs what can be run now and returns the replies.
+    pub fn collect(&mut self) -> Vec<Value> {
+        for mail in self.session.client.shared.collect(std::task::Waker::noop()) {
+            self.session.deliver(mail);
+        }
+        while self.session.run(&mut self.worker) == Progress::Yielded {}
+        self.replies()
+    }
+
+    /// Whether replies are kept back.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.session.holds_output()
+    }
+
     /// Whether the connection ends once its replies are written.
     #[must_use]
     pub fn is_closing(&self) -> bool {
@@ -127,6 +142,9 @@ impl Local {
     }
 
     fn replies(&mut self) -> Vec<Value> {
+        if self.session.holds_output() {
+            return Vec::new();
+        }
         let mut queue = OutputQueue::new();
         queue.take_from(self.session.out());
         let mut bytes = BytesMut::new();

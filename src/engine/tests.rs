@@ -1,6 +1,8 @@
 //! Sessions in-process: order, refusals, waiting, dropped replies.
 
-use super::testing::Local;
+use super::testing::{Local, show};
+use crate::base::Millis;
+use crate::config::Settings;
 use crate::resp::Value;
 use crate::state::conditions::Condition;
 use crate::state::{Mail, Request};
@@ -119,4 +121,57 @@ fn a_transaction_may_walk_over_all_keys() {
         EXEC => [[\"0\" [\"k\"]] [\"k\"] \"k\" \"v\"]
         ",
     );
+}
+
+/// WAIT answers how many replicas have the connection's writes, when there are enough or time is
+/// up.
+#[test]
+fn wait_tells_how_many_replicas_acknowledged() {
+    let mut local = Local::default();
+    local.server.log.set_active(true);
+    local.check("WAIT 0 0 => :0\nSET k v => +OK");
+    let end = local.server.log.end();
+    assert!(end > 0);
+    assert_eq!(local.feed(b"WAIT 1 0\r\n"), []);
+    local.server.durability.acknowledged(7, end, 0);
+    let replies = local.collect();
+    assert_eq!(replies.iter().map(show).collect::<Vec<_>>(), [":1"]);
+    local.check("WAITAOF 0 0 1 => [:0 :0]");
+}
+
+/// With `min-replicas-to-ack` a write's reply is kept back until a replica has it, and nothing of
+/// the connection runs meanwhile.
+#[test]
+fn a_write_is_answered_when_replicas_have_it() {
+    let settings = Settings { min_replicas_to_ack: 1, ..Settings::default() };
+    let mut local = Local::with_settings(settings);
+    local.server.log.set_active(true);
+    local.check("GET k => nil");
+    local.feed(b"SET k v\r\nGET k\r\n");
+    assert!(local.is_held());
+    local.server.durability.acknowledged(1, local.server.log.end(), 0);
+    let replies: Vec<String> = local.collect().iter().map(show).collect();
+    assert_eq!(replies, ["+OK", "\"v\""]);
+    assert!(!local.is_held());
+}
+
+/// What was not acknowledged in time is an error; reads in between are answered.
+#[test]
+fn a_write_that_is_not_acknowledged_in_time_is_an_error() {
+    let settings = Settings {
+        min_replicas_to_ack: 1,
+        min_replicas_ack_timeout: Millis(1),
+        ..Settings::default()
+    };
+    let mut local = Local::with_settings(settings);
+    local.server.log.set_active(true);
+    let mut replies = local.feed(b"GET k\r\nSET k v\r\nGET k\r\n");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    while replies.len() < 3 && std::time::Instant::now() < deadline {
+        replies.extend(local.collect());
+    }
+    let shown: Vec<String> = replies.iter().map(show).collect();
+    let refused = "-NOACK The write was applied here, but not acknowledged by enough replicas in \
+                   time";
+    assert_eq!(shown, ["nil", refused, "\"v\""]);
 }

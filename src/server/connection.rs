@@ -151,7 +151,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Writes as much of the pending output as the socket takes.
     fn flush(&mut self, cx: &mut Context<'_>) -> std::io::Result<()> {
-        self.queue.take_from(self.session.out());
+        if !self.session.holds_output() {
+            self.queue.take_from(self.session.out());
+        }
         let (mut written, mut writes) = (0, 0);
         while !self.queue.is_empty() {
             match self.write(cx) {

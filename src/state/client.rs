@@ -63,6 +63,8 @@ pub struct Client {
     pub proto: Proto,
     pub authenticated: bool,
     pub flags: ClientFlags,
+    /// Where the log ended after this connection's latest write.
+    pub logged_to: u64,
     /// What MULTI has queued.
     pub transaction: Transaction,
     /// What WATCH watches.
@@ -80,6 +82,7 @@ impl Client {
             proto: Proto::Resp2,
             authenticated,
             flags,
+            logged_to: 0,
             transaction: Transaction::default(),
             watching: Watching::default(),
             subscriptions: Subscriptions::default(),
@@ -185,6 +188,8 @@ pub enum Mail {
     Push(Arc<Value>),
     /// A blocking command was served: its reply, encoded in the connection's protocol.
     Served { ticket: u64, reply: Bytes },
+    /// The writes that the connection waits for are safe.
+    Durable { ticket: u64 },
     /// CLIENT PAUSE has ended.
     Wake,
     /// What a blocking command waits for may be served elsewhere or be gone: look again.

@@ -8,8 +8,8 @@ use arc_swap::ArcSwap;
 use super::courier::Courier;
 use super::memory::{Gauge, Resources};
 use super::{
-    Conditions, Control, Dump, LatencyMonitor, Monitors, PubSub, Registry, SlowLog, Stats, Waiters,
-    Watches,
+    Conditions, Control, Dump, Durability, LatencyMonitor, Monitors, PubSub, Registry, SlowLog,
+    Stats, Waiters, Watches,
 };
 use crate::base::{Millis, ReplId};
 use crate::cluster::ClusterView;
@@ -44,6 +44,8 @@ pub struct Server {
     pub conditions: Conditions,
     pub control: Control,
     pub garbage: Dump,
+    /// How far the log is safe.
+    pub durability: Durability,
     /// What replicas and the append-only file read.
     pub log: Log,
     pub monitors: Monitors,
@@ -80,6 +82,7 @@ impl Server {
             conditions: Conditions::default(),
             control,
             garbage: Dump::default(),
+            durability: Durability::default(),
             log: Log::default(),
             monitors: Monitors::default(),
             pubsub: PubSub::default(),

@@ -51,4 +51,5 @@ pub const COMMANDS: &[&Command] = &[
     &presence::TYPE,
     &presence::UNLINK,
     &wait::WAIT,
+    &wait::WAITAOF,
 ];

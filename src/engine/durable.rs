@@ -1,0 +1,116 @@
+//! Waiting for writes to be safe: on disk, or on other nodes.
+//!
+//! WAIT and WAITAOF wait and then tell how safe they are. With `appendfsync always` and
+//! `min-replicas-to-ack` every write waits: its reply is kept back, and nothing else of the
+//! connection runs meanwhile, until the gate opens or its time is over. Other connections' writes
+//! become safe by the same sync and the same acknowledgements.
+
+use crate::base::Millis;
+use crate::commands::{Ctx, Followers, Report};
+use crate::config::Settings;
+use crate::config::table::Fsync;
+use crate::resp::{Encoder, Mark};
+use crate::state::durability::{Durability, Need};
+
+/// What a write whose time is over is answered.
+const NOT_ACKNOWLEDGED: &str =
+    "NOACK The write was applied here, but not acknowledged by enough replicas in time";
+
+/// A connection's wait.
+#[derive(Debug)]
+pub(super) struct Wait {
+    pub ticket: u64,
+    pub deadline: Option<Millis>,
+    pub offset: u64,
+    pub outcome: Outcome,
+}
+
+/// What happens when the wait is over.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// WAIT and WAITAOF: tells how safe the writes are.
+    Report(Report),
+    /// The replies that were kept back are sent.
+    Release(Replies),
+}
+
+/// The replies of a group: where each begins in the output, and whether its command wrote.
+#[derive(Debug, Default)]
+pub(super) struct Replies {
+    starts: Vec<(Mark, bool)>,
+    end: Option<Mark>,
+}
+
+impl Replies {
+    /// The next command's reply begins here.
+    pub(super) fn begin(&mut self, out: &Encoder) {
+        self.starts.push((out.mark(), false));
+    }
+
+    /// The command that began last has written.
+    pub(super) fn wrote(&mut self) {
+        if let Some((_, wrote)) = self.starts.last_mut() {
+            *wrote = true;
+        }
+    }
+
+    pub(super) fn end(&mut self, out: &Encoder) {
+        self.end = Some(out.mark());
+    }
+
+    /// Replaces the replies of those that wrote by an error.
+    fn refuse(self, out: &mut Encoder) {
+        let mut parts: Vec<(Encoder, bool)> = Vec::new();
+        parts.extend(self.end.map(|end| (out.split_off(end), false)));
+        for (start, wrote) in self.starts.into_iter().rev() {
+            parts.push((out.split_off(start), wrote));
+        }
+        for (part, wrote) in parts.into_iter().rev() {
+            if wrote {
+                out.error(NOT_ACKNOWLEDGED);
+            } else {
+                out.append(part);
+            }
+        }
+    }
+}
+
+impl Wait {
+    /// Whether output is kept back meanwhile.
+    pub(super) fn holds_output(&self) -> bool {
+        matches!(self.outcome, Outcome::Release(_))
+    }
+
+    /// What is sent when the wait is over; `met`: because everything is safe.
+    pub(super) fn finish(self, met: bool, gate: &Durability, out: &mut Encoder) {
+        match self.outcome {
+            Outcome::Report(report) => report.write(out, gate, self.offset),
+            Outcome::Release(replies) if !met => replies.refuse(out),
+            Outcome::Release(_) => {}
+        }
+    }
+}
+
+/// What every write of this node needs before it is answered; `None` if nothing.
+#[inline]
+pub(super) fn need_of_writes(cx: &Ctx<'_>) -> Option<Need> {
+    if !cx.followers.contains(Followers::LOGGED) {
+        return None;
+    }
+    let need = need(cx.settings);
+    (need != Need::default()).then_some(need)
+}
+
+fn need(settings: &Settings) -> Need {
+    Need {
+        on_disk: settings.appendonly && settings.appendfsync == Fsync::Always,
+        replicas: settings.min_replicas_to_ack as usize,
+        ..Need::default()
+    }
+}
+
+/// When a write's reply turns into an error.
+pub(super) fn deadline(settings: &Settings, need: &Need, now: Millis) -> Option<Millis> {
+    let timeout = settings.min_replicas_ack_timeout;
+    (need.replicas > 0 && timeout > Millis::ZERO).then(|| Millis(now.0.saturating_add(timeout.0)))
+}
