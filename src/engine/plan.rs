@@ -52,6 +52,8 @@ pub(super) struct Group<'a> {
     pub paused: bool,
     /// A request is no client's: close the connection before it.
     pub hostile: bool,
+    /// Bytes of what EXEC is to run.
+    transaction_bytes: usize,
 }
 
 /// What planning looks at.
@@ -158,6 +160,7 @@ impl<'a> Group<'a> {
     /// Takes the keys of everything that EXEC will run, then those that are watched; where the
     /// former end.
     fn add_transaction(&mut self, keyspace: &Keyspace, db: u8, execution: &'a Execution) -> usize {
+        self.transaction_bytes = execution.transaction.heap_bytes();
         for queued in &execution.transaction.queued {
             let command = Table::get().by_index(queued.command);
             let command = command.expect("it was queued by its number");
@@ -220,7 +223,9 @@ impl Group<'_> {
     /// Bytes of the requests that may need memory: about what they will make the data grow by.
     fn bytes_wanted(&self) -> u64 {
         let grows = |step: &&Step<'_>| step.flags.contains(Flags::DENY_OOM);
-        self.steps.iter().filter(grows).map(|step| step.request.bytes_total() as u64).sum()
+        let transaction = self.transaction_bytes;
+        let bytes = |step: &Step<'_>| step.request.bytes_total() + transaction;
+        self.steps.iter().filter(grows).map(|step| bytes(step) as u64).sum()
     }
 
     /// Leaves all but the first request to later groups, if they may need memory.

@@ -311,7 +311,7 @@ impl Held<'_> {
         key: &Key<'_>,
     ) -> Result<Option<CollectionMut<'_, T>>, WrongType> {
         let Some(spot) = self.live(key) else { return Ok(None) };
-        self.collection_at(key, spot).map(Some)
+        self.collection_at(key, spot, false).map(Some)
     }
 
     /// The collection, to be changed; a new one if there is no such key. Whoever leaves it empty
@@ -324,14 +324,12 @@ impl Held<'_> {
         &mut self,
         key: &Key<'_>,
     ) -> Result<CollectionMut<'_, T>, WrongType> {
-        let spot = match self.live(key) {
-            Some(spot) => spot,
-            None => {
-                let entry = Entry::collection(key.bytes, T::default(), None, self.clock.fresh());
-                self.insert(key, entry)
-            }
-        };
-        self.collection_at(key, spot)
+        if let Some(spot) = self.live(key) {
+            return self.collection_at(key, spot, false);
+        }
+        let entry = Entry::collection(key.bytes, T::default(), None, self.clock.fresh());
+        let spot = self.insert(key, entry);
+        self.collection_at(key, spot, true)
     }
 
     /// Adds an entry under a key that [`Held::live`] did not find.
@@ -368,11 +366,14 @@ impl Held<'_> {
         &mut self,
         key: &Key<'_>,
         spot: Spot,
+        is_new: bool,
     ) -> Result<CollectionMut<'_, T>, WrongType> {
         let (clock, random) = (self.clock, key.hash ^ self.draw());
         let (mut entry, tally) = self.store_mut(key).touch_counted(key.hash, spot);
-        let lru = entry.view().lru();
-        entry.set_lru(clock.used(lru, random));
+        if !is_new {
+            let lru = entry.view().lru();
+            entry.set_lru(clock.used(lru, random));
+        }
         let value = entry.get_mut::<T>().ok_or(WrongType)?;
         let before = value.heap_bytes();
         Ok(CollectionMut { value, tally, before })
@@ -433,10 +434,12 @@ impl Held<'_> {
     }
 
     /// A copy of what is stored under `from`, to be put under another key. Collections are copied
-    /// deeply, big strings shared.
+    /// deeply, big strings shared. Its history begins now.
     #[must_use]
     pub fn copy_entry(&self, from: &Key<'_>, to: &Key<'_>) -> Option<Entry> {
-        Some(self.peek(from)?.duplicate(to.bytes))
+        let mut copy = self.peek(from)?.duplicate(to.bytes);
+        copy.edit().set_lru(self.clock.fresh());
+        Some(copy)
     }
 
     /// Sets or takes away a key's expiry; whether the key is there.

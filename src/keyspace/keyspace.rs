@@ -28,6 +28,9 @@ pub struct Place {
     pub slot: Slot,
 }
 
+/// Stale items are looked for among so many per slot whose keys would be taken in.
+const ITEMS_PER_SLOT: usize = 64;
+
 /// [`Recording::Uses`], packed: frequencies have bit 32.
 const USES: u64 = 2;
 
@@ -183,8 +186,7 @@ impl Keyspace {
     pub fn tend_queues(&self, slots: usize) -> bool {
         let Some(queues) = &*self.queues.load() else { return false };
         let is_more = (0..slots).all(|_| queues.adopt(self));
-        queues.tidy(self);
-        is_more
+        queues.clean(self, slots * ITEMS_PER_SLOT) || is_more
     }
 
     /// How much memory is in use.

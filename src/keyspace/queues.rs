@@ -6,7 +6,7 @@
 //! they are added to a slot that was adopted. Adopting a slot queues what it holds. A shard's lock
 //! is taken under a slot's, never the other way round.
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -49,6 +49,17 @@ pub(super) struct Queues {
     adopted: Box<[Occupancy]>,
     /// The next slot to be adopted, counted through all databases.
     next: Mutex<usize>,
+    is_adopted: AtomicBool,
+    cleaning: Mutex<Cleaning>,
+}
+
+/// A walk through all queues in search of stale items.
+#[derive(Default)]
+struct Cleaning {
+    /// Two queues per shard; past the last when there is nothing to do.
+    queue: usize,
+    /// Items of the queue still to be looked at.
+    left: usize,
 }
 
 impl Queues {
@@ -57,6 +68,8 @@ impl Queues {
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
             adopted: (0..databases).map(|_| Occupancy::default()).collect(),
             next: Mutex::default(),
+            is_adopted: AtomicBool::default(),
+            cleaning: Mutex::new(Cleaning { queue: 2 * SHARDS, left: 0 }),
         }
     }
 
@@ -87,6 +100,9 @@ impl Queues {
 
     /// Adopts the next slot; false if all are.
     pub(super) fn adopt(&self, keyspace: &Keyspace) -> bool {
+        if self.is_adopted.load(Ordering::Relaxed) {
+            return false;
+        }
         let mut next = self.next.lock();
         while *next < self.adopted.len() * Slot::COUNT {
             let db = (*next / Slot::COUNT) as u8;
@@ -104,6 +120,7 @@ impl Queues {
                 return true;
             }
         }
+        self.is_adopted.store(true, Ordering::Relaxed);
         false
     }
 
@@ -133,7 +150,9 @@ impl Queues {
     /// Begins to adopt from the first slot again: keys are there that are in no queue.
     fn start_again(&self) {
         self.adopted.iter().for_each(Occupancy::clear);
-        *self.next.lock() = 0;
+        let mut next = self.next.lock();
+        *next = 0;
+        self.is_adopted.store(false, Ordering::Relaxed);
     }
 
     /// Deletes the key whose turn it is; see [`super::Evictor::evict`].
@@ -179,27 +198,48 @@ impl Queues {
         })
     }
 
-    /// Takes stale items out if there are too many: keys that are deleted leave theirs behind.
-    /// O(items) then.
-    pub(super) fn tidy(&self, keyspace: &Keyspace) {
-        let keys: usize = (0..keyspace.databases()).map(|db| keyspace.counts(db as u8).0).sum();
-        if self.len() <= 2 * keys + STALE_MAX {
-            return;
-        }
-        for shard in &self.shards {
-            for queue in [Queue::Small, Queue::Main] {
-                for _ in 0..shard.with(|fifo| fifo.queue_len(queue)) {
-                    let Some(item) = shard.with(|fifo| fifo.turn(queue)) else { break };
-                    keyspace.with_slot(item.place, |store| {
-                        if is_current(keyspace, store, item) {
-                            shard.with(|fifo| fifo.turn_back(item, queue));
-                        }
-                    });
-                }
+    /// Looks for stale items if there are too many, at so many `items` at most: keys that are
+    /// deleted leave theirs behind. Whether there is more to do.
+    pub(super) fn clean(&self, keyspace: &Keyspace, items: usize) -> bool {
+        let mut at = self.cleaning.lock();
+        if at.queue == 2 * SHARDS {
+            let keys = (0..keyspace.databases()).map(|db| keyspace.counts(db as u8).0);
+            if self.len() <= 2 * keys.sum::<usize>() + STALE_MAX {
+                return false;
             }
+            *at = Cleaning { queue: 0, left: self.queue_len(0) };
         }
+        for _ in 0..items {
+            while at.left == 0 {
+                at.queue += 1;
+                if at.queue == 2 * SHARDS {
+                    return false;
+                }
+                at.left = self.queue_len(at.queue);
+            }
+            at.left -= 1;
+            self.turn(keyspace, at.queue);
+        }
+        true
+    }
+
+    fn queue_len(&self, queue: usize) -> usize {
+        self.shards[queue / 2].with(|fifo| fifo.queue_len(QUEUES[queue % 2]))
+    }
+
+    /// Takes the oldest item of a queue and puts it back as the newest, unless it is stale.
+    fn turn(&self, keyspace: &Keyspace, queue: usize) {
+        let (shard, queue) = (&self.shards[queue / 2], QUEUES[queue % 2]);
+        let Some(item) = shard.with(|fifo| fifo.turn(queue)) else { return };
+        keyspace.with_slot(item.place, |store| {
+            if is_current(keyspace, store, item) {
+                shard.with(|fifo| fifo.turn_back(item, queue));
+            }
+        });
     }
 }
+
+const QUEUES: [Queue; 2] = [Queue::Small, Queue::Main];
 
 fn is_current(keyspace: &Keyspace, store: &SlotStore, item: Item) -> bool {
     let spot = store.locate_hash(item.hash, keyspace.hasher());

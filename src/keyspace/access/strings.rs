@@ -96,14 +96,17 @@ impl Held<'_> {
         len_min: usize,
         edit: impl FnOnce(&mut [u8]) -> R,
     ) -> Result<R, WrongType> {
-        if self.live(key).is_none() {
+        let is_new = self.live(key).is_none();
+        if is_new {
             self.set_string(key, NewStr::Raw(b""), Lifetime::Forever);
         }
         let spot = self.live(key).ok_or(WrongType)?;
         let (clock, random) = (self.clock, key.hash ^ self.draw());
         self.store_mut(key).edit(key.hash, spot, |mut entry| {
-            let lru = clock.used(entry.view().lru(), random);
-            entry.set_lru(lru);
+            if !is_new {
+                let lru = clock.used(entry.view().lru(), random);
+                entry.set_lru(lru);
+            }
             entry.string_mut(len_min).map(edit).ok_or(WrongType)
         })
     }
