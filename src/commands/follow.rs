@@ -206,15 +206,42 @@ fn removal_verb(settings: &Settings, event: Event) -> &'static [u8] {
 /// needed. Call it with its slot locked.
 pub fn removed(server: &Server, place: Place, key: &[u8], event: Event) {
     let settings = server.settings.load();
-    let followers = Followers::of(server, &settings);
+    let command = [removal_verb(&settings, event), key];
+    happened(server, &settings, (place, key), &command, event);
+}
+
+/// Tells of elements of a collection that were removed because their time was over. Call it with
+/// the key's slot locked.
+pub fn elements_expired(server: &Server, place: Place, key: &[u8], elements: &[Box<[u8]>]) {
+    let command: Vec<&[u8]> =
+        [b"HDEL", key].into_iter().chain(elements.iter().map(|element| &**element)).collect();
+    happened(server, &server.settings.load(), (place, key), &command, Event::HASH_EXPIRED);
+}
+
+/// Tells of a collection that went with the last of its elements, which was told before. Call it
+/// with the key's slot locked.
+pub fn emptied(server: &Server, place: Place, key: &[u8]) {
+    happened(server, &server.settings.load(), (place, key), &[], Event::DEL);
+}
+
+/// Tells of a change outside of any command, which replicas and the append-only file get as
+/// `command`, if that is not empty.
+fn happened(
+    server: &Server,
+    settings: &Settings,
+    (place, key): (Place, &[u8]),
+    command: &[&[u8]],
+    event: Event,
+) {
+    let followers = Followers::of(server, settings);
     if followers.is_empty() {
         return;
     }
     let name = (place.db, Box::from(key));
-    if followers.contains(Followers::LOGGED) {
-        server.log.append_command(place.db, &[removal_verb(&settings, event), key]);
+    if followers.contains(Followers::LOGGED) && !command.is_empty() {
+        server.log.append_command(place.db, command);
     }
-    if followers.tell(server, &settings, &name, event) {
+    if followers.tell(server, settings, &name, event) {
         // Nothing can be taken from a key that is gone, but some must hear of it.
         server.waiters.queue(&name).iter().for_each(|waiter| waiter.client.post(Mail::Recheck));
     }

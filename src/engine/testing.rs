@@ -89,6 +89,35 @@ impl Local {
         }
     }
 
+    /// What a script of commands puts into the replication log, a line per command; the times of
+    /// claims are written `T`.
+    ///
+    /// # Panics
+    /// If a command fails, or the log is malformed.
+    #[must_use]
+    pub fn logged(script: &str) -> Vec<String> {
+        let mut local = Local::default();
+        local.server.log.set_active(true);
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let reply = local.run(&line.split_whitespace().collect::<Vec<_>>());
+            assert!(reply.error().is_none(), "{line}: {reply:?}");
+        }
+        let bytes = local.server.log.read(0, usize::MAX).expect("all is kept").concat();
+        let (mut decoder, mut bytes) = (ReplyDecoder::new(), BytesMut::from(bytes.as_slice()));
+        let mut lines = Vec::new();
+        while let Some(command) = decoder.decode(&mut bytes).expect("a well-formed log") {
+            let words = command.items().expect("commands are arrays").iter();
+            let text = |word: &Value| word.text().map(|text| String::from_utf8_lossy(text).into());
+            let mut words: Vec<String> =
+                words.map(|word| text(word).expect("words are strings")).collect();
+            if let Some(time) = words.iter().position(|word| word == "TIME") {
+                "T".clone_into(&mut words[time + 1]);
+            }
+            lines.push(words.join(" "));
+        }
+        lines
+    }
+
     /// Feeds raw bytes and returns the replies they brought about.
     ///
     /// # Panics

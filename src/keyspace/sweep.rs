@@ -55,8 +55,8 @@ impl Default for Sweeper {
 
 impl Sweeper {
     /// Visits about `visits` buckets and slots. `removed` is told all that is deleted, under the
-    /// lock of its slot, so that whoever propagates deletions keeps their order. The caller holds a pass
-    /// of the gate.
+    /// lock of its slot, so that whoever propagates deletions keeps their order. The caller holds a
+    /// pass of the gate.
     pub fn run(
         &mut self,
         keyspace: &Keyspace,

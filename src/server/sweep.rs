@@ -57,10 +57,10 @@ impl Sweep {
             let pass = server.keyspace.gate().enter(self.lane, false);
             let lapsed = |place: Place, removed: Removed<'_>| match removed {
                 Removed::Key(key) => follow::removed(server, place, key, Event::EXPIRED),
-                Removed::Elements { key, .. } => {
-                    follow::removed(server, place, key, Event::HASH_EXPIRED);
+                Removed::Elements { key, elements } => {
+                    follow::elements_expired(server, place, key, elements);
                 }
-                Removed::Emptied(key) => follow::removed(server, place, key, Event::DEL),
+                Removed::Emptied(key) => follow::emptied(server, place, key),
             };
             let swept = self.sweeper.run(&server.keyspace, now, VISITS, &mut garbage, lapsed);
             drop(pass);

@@ -132,3 +132,34 @@ fn an_expired_field_is_gone_for_every_command() {
     }
     local.check("HSET h a 1 => :1");
 }
+
+#[test]
+fn lifetimes_of_fields_are_absolute() {
+    let lines = Local::logged(
+        "
+        HSET h a 1 b 2 c 3
+        HPEXPIREAT h 4102444800000 FIELDS 2 a x
+        HEXPIREAT h 4102444800 GT FIELDS 1 a
+        HEXPIREAT h 1 FIELDS 2 b x
+        HGETEX h FIELDS 1 a
+        HGETEX h PXAT 4102444800001 FIELDS 2 a x
+        HGETEX h PERSIST FIELDS 2 a c
+        HSETEX h PXAT 4102444800000 FIELDS 1 a 5
+        HGETDEL h FIELDS 2 a x
+        ",
+    );
+    let expected = [
+        "SELECT 0",
+        "HSET h a 1 b 2 c 3",
+        "HPEXPIREAT h 4102444800000 FIELDS 1 a",
+        "HDEL h b",
+        "HPEXPIREAT h 4102444800001 FIELDS 1 a",
+        "HPERSIST h FIELDS 1 a",
+        "MULTI",
+        "HSET h a 5",
+        "HPEXPIREAT h 4102444800000 FIELDS 1 a",
+        "EXEC",
+        "HDEL h a",
+    ];
+    assert_eq!(lines, expected);
+}

@@ -131,3 +131,6 @@ pub type Position = (StreamId, Option<u64>);
 pub fn position(group: &Group) -> Position {
     (group.last_delivered, group.entries_read)
 }
+
+#[cfg(test)]
+mod tests;

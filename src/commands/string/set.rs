@@ -122,12 +122,28 @@ fn set_with_options(
     }
     if meets {
         store(cx, key, value, lifetime);
+        if let Some(Condition::Equal(_)) = condition {
+            propagate(cx, args, key, lifetime);
+        }
     }
     Ok(match (get, meets) {
         (true, _) => Reply::Written,
         (false, true) => Reply::Ok,
         (false, false) => Reply::Nil,
     })
+}
+
+/// Propagates SET without what it depended on.
+fn propagate(cx: &mut Ctx<'_>, args: &Args<'_>, key: &Key<'_>, lifetime: Lifetime) {
+    let set: [&[u8]; 3] = [b"SET", key.bytes, args.request().arg(2)];
+    match lifetime {
+        Lifetime::Forever => cx.propagate(&set),
+        Lifetime::Keep => cx.propagate(&[&set[..], &[b"KEEPTTL"]].concat()),
+        Lifetime::Until(at) => {
+            let at = at.0.to_string();
+            cx.propagate(&[&set[..], &[b"PXAT", at.as_bytes()]].concat());
+        }
+    }
 }
 
 /// Takes a condition; the same one may come twice.

@@ -211,3 +211,27 @@ fn what_is_compared_decides() {
         ",
     );
 }
+
+#[test]
+fn what_was_compared_is_not_compared_again() {
+    let lines = Local::logged(
+        "
+        SET s v
+        SET s w IFEQ x
+        SET s w IFEQ v
+        SET s x IFEQ w GET PXAT 4102444800000
+        SET s y IFEQ x KEEPTTL
+        DELIFEQ s x
+        DELIFEQ s y
+        ",
+    );
+    let expected = [
+        "SELECT 0",
+        "SET s v",
+        "SET s w",
+        "SET s x PXAT 4102444800000",
+        "SET s y KEEPTTL",
+        "DEL s",
+    ];
+    assert_eq!(lines, expected);
+}
