@@ -9,6 +9,7 @@ use bitflags::bitflags;
 use bytes::Bytes;
 
 use super::Ctx;
+use crate::base::Millis;
 use crate::config::Settings;
 use crate::keyspace::{Held, IncidentKind, Key, Place};
 use crate::resp::OwnedRequest;
@@ -117,6 +118,16 @@ impl Ctx<'_> {
         if self.followers.contains(Followers::LOGGED) {
             self.effects.instead.get_or_insert_default().push(OwnedRequest::from_args(args));
         }
+    }
+
+    /// Replicas and the append-only file get the removal of a key whose time is over.
+    pub fn propagate_removal(&mut self, key: &Key<'_>) {
+        self.propagate(&[removal_verb(self.settings, Event::EXPIRED), key.bytes]);
+    }
+
+    /// Replicas and the append-only file get the point in time at which a key goes.
+    pub fn propagate_expiry(&mut self, key: &Key<'_>, at: Millis) {
+        self.propagate(&[b"PEXPIREAT", key.bytes, itoa::Buffer::new().format(at.0).as_bytes()]);
     }
 
     /// Replicas and the append-only file get the command even if it changes nothing.
@@ -265,3 +276,6 @@ fn notify(server: &Server, settings: &Settings, (db, key): &Name, event: Event) 
         server.pubsub.publish(&channel("keyevent", &name), &key, pubsub::post);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -183,6 +183,7 @@ fn restore(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     if expiry.is_some_and(|at| at <= cx.now) && cx.db.expiry == Expiry::Delete {
         if cx.db.remove(&key) {
             cx.changed(&key, Event::DEL);
+            cx.propagate(&[b"DEL", key.bytes]);
         }
         return Ok(Reply::Ok);
     }
@@ -191,6 +192,9 @@ fn restore(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let lru = history.unwrap_or_else(|| clock.fresh());
     cx.db.put(&key, loaded.into_entry(key.bytes, expiry, lru));
     cx.changed(&key, Event::generic("restore"));
+    let mut digits = itoa::Buffer::new();
+    let ttl = digits.format(expiry.map_or(0, |at| at.0)).as_bytes();
+    cx.propagate(&[b"RESTORE", key.bytes, ttl, payload, b"REPLACE", b"ABSTTL"]);
     Ok(Reply::Ok)
 }
 

@@ -214,9 +214,11 @@ fn set_expiry(cx: &mut Ctx<'_>, args: &mut Args<'_>, when: When) -> CmdResult<Re
     if at <= cx.now && cx.db.expiry == Expiry::Delete {
         cx.db.remove(&key);
         cx.changed(&key, Event::DEL);
+        cx.propagate_removal(&key);
     } else {
         cx.db.set_expiry(&key, Some(at));
         cx.changed(&key, Event::EXPIRE);
+        cx.propagate_expiry(&key, at);
     }
     Ok(Reply::Flag(true))
 }

@@ -183,6 +183,7 @@ fn migrate(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     for (key, _) in keys.iter().zip(&receipt.done).filter(|(_, done)| **done && !options.copy) {
         if cx.db.remove(key) {
             cx.changed(key, Event::DEL);
+            cx.propagate(&[b"DEL", key.bytes]);
         }
     }
     match receipt.failure {

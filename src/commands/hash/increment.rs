@@ -75,6 +75,7 @@ fn hincrbyfloat(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let new = old.checked_add(increment).ok_or(CmdError::NanOrInfinity)?.render();
     cx.db.get_or_create::<Hash>(&key)?.update(field, &new, &limits);
     cx.changed(&key, Event::hash("hincrbyfloat"));
+    cx.propagate(&[b"HSET", key.bytes, field, &new]);
     cx.out.bulk(&new);
     Ok(Reply::Written)
 }

@@ -126,6 +126,7 @@ fn incrbyfloat(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let sum = old.checked_add(by).ok_or(CmdError::NanOrInfinity)?.render();
     cx.db.set_string(&key, NewStr::Text(&sum), Lifetime::Keep);
     cx.changed(&key, Event::string("incrbyfloat"));
+    cx.propagate(&[b"SET", key.bytes, &sum, b"KEEPTTL"]);
     cx.out.bulk(&sum);
     Ok(Reply::Written)
 }

@@ -122,9 +122,7 @@ fn set_with_options(
     }
     if meets {
         store(cx, key, value, lifetime);
-        if let Some(Condition::Equal(_)) = condition {
-            propagate(cx, args, key, lifetime);
-        }
+        propagate_set(cx, key, args.request().arg(2), lifetime);
     }
     Ok(match (get, meets) {
         (true, _) => Reply::Written,
@@ -133,15 +131,15 @@ fn set_with_options(
     })
 }
 
-/// Propagates SET without what it depended on.
-fn propagate(cx: &mut Ctx<'_>, args: &Args<'_>, key: &Key<'_>, lifetime: Lifetime) {
-    let set: [&[u8]; 3] = [b"SET", key.bytes, args.request().arg(2)];
+/// What replicas get of a SET that was done: the point in time it set, and none of the conditions.
+fn propagate_set(cx: &mut Ctx<'_>, key: &Key<'_>, value: &[u8], lifetime: Lifetime) {
     match lifetime {
-        Lifetime::Forever => cx.propagate(&set),
-        Lifetime::Keep => cx.propagate(&[&set[..], &[b"KEEPTTL"]].concat()),
+        Lifetime::Forever => cx.propagate(&[b"SET", key.bytes, value]),
+        Lifetime::Keep => cx.propagate(&[b"SET", key.bytes, value, b"KEEPTTL"]),
         Lifetime::Until(at) => {
-            let at = at.0.to_string();
-            cx.propagate(&[&set[..], &[b"PXAT", at.as_bytes()]].concat());
+            let mut digits = itoa::Buffer::new();
+            let at = digits.format(at.0).as_bytes();
+            cx.propagate(&[b"SET", key.bytes, value, b"PXAT", at]);
         }
     }
 }
@@ -238,6 +236,7 @@ fn set_for(when: When, cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply
     let key = args.key()?;
     let at = when.positive(args.bytes()?, cx.now, args.command().spec.name)?;
     store(cx, &key, new_value(args.value()?), Lifetime::Until(at));
+    propagate_set(cx, &key, args.request().arg(3), Lifetime::Until(at));
     Ok(Reply::Ok)
 }
 
@@ -266,6 +265,7 @@ fn getset(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;
     write_or_null(cx.out, cx.db.string(&key)?);
     store(cx, &key, new_value(args.value()?), Lifetime::Forever);
+    propagate_set(cx, &key, args.request().arg(2), Lifetime::Forever);
     Ok(Reply::Written)
 }
 
@@ -294,6 +294,7 @@ fn getdel(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     write_value(cx.out, value);
     cx.db.remove(&key);
     cx.changed(&key, Event::DEL);
+    cx.propagate(&[b"DEL", key.bytes]);
     Ok(Reply::Written)
 }
 
@@ -346,14 +347,17 @@ fn getex(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         Some(at) if at <= cx.now => {
             cx.db.remove(&key);
             cx.changed(&key, Event::DEL);
+            cx.propagate_removal(&key);
         }
         Some(at) => {
             cx.db.set_expiry(&key, Some(at));
             cx.changed(&key, Event::EXPIRE);
+            cx.propagate_expiry(&key, at);
         }
         None if option == ExpiryOption::Persist && cx.db.expiry(&key).flatten().is_some() => {
             cx.db.set_expiry(&key, None);
             cx.changed(&key, Event::generic("persist"));
+            cx.propagate(&[b"PERSIST", key.bytes]);
         }
         None => {}
     }
