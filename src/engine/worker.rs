@@ -44,7 +44,8 @@ impl Worker {
 
     /// Counts what a connection takes by now, and closes some if that is too much for all.
     pub fn weigh(&mut self, client: &ClientShared) {
-        self.server.clients.weigh(client);
+        let grown = self.server.clients.weigh(client);
+        self.server.keyspace.meter().note(grown);
         evict_clients(&self.server, self.settings.load());
     }
 }

@@ -1,7 +1,8 @@
 //! How much memory is in use, between two readings of the allocator.
 //!
 //! A reading is too expensive to be made for every batch, so batches add what their slots grew by
-//! to the latest one. The next reading corrects whatever that did not see: buffers, side tables.
+//! to the latest one. The next reading corrects whatever that did not see, such as side tables. Connections add
+//! what their buffers grew by.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -33,6 +34,14 @@ impl Meter {
         }
     }
 
+    /// Adds what something besides the keyspace grew by.
+    #[inline]
+    pub fn note(&self, grown: i64) {
+        if self.is_on() {
+            self.add(grown);
+        }
+    }
+
     /// The latest reading and what has changed since.
     #[inline]
     #[must_use]
@@ -40,11 +49,15 @@ impl Meter {
         self.used.load(Ordering::Relaxed).max(0) as u64
     }
 
-    /// Takes what `read` says for the truth. What other threads change while it reads may count
-    /// twice until the next reading.
-    pub fn correct(&self, read: impl FnOnce() -> u64) {
-        let believed = self.used.load(Ordering::Relaxed);
-        let truth = i64::try_from(read()).unwrap_or(i64::MAX);
+    /// As [`Meter::used`], not yet rounded up to zero: what a correction is measured against.
+    #[must_use]
+    pub fn believed(&self) -> i64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Takes `truth` for what was used when [`Meter::believed`] said `believed`.
+    pub fn correct(&self, believed: i64, truth: u64) {
+        let truth = i64::try_from(truth).unwrap_or(i64::MAX);
         self.used.fetch_add(truth.saturating_sub(believed), Ordering::Relaxed);
     }
 }
@@ -57,10 +70,9 @@ mod tests {
     fn a_reading_replaces_what_was_believed_before_it() {
         let meter = Meter::default();
         meter.add(100);
-        meter.correct(|| {
-            meter.add(5); // comes in while the allocator is asked
-            1000
-        });
+        let believed = meter.believed();
+        meter.add(5); // comes in while the allocator is asked
+        meter.correct(believed, 1000);
         assert_eq!(meter.used(), 1005);
         meter.add(-2000);
         assert_eq!(meter.used(), 0);

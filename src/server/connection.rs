@@ -73,6 +73,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             if self.runnable {
                 self.runnable = false;
+                if self.worker.borrow().server.keyspace.meter().is_on() {
+                    self.publish_sizes(); // what was read is memory that others must know of
+                }
                 let mut worker = self.worker.borrow_mut();
                 self.progress = self.session.run(&mut worker);
             }

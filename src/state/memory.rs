@@ -10,6 +10,12 @@ use super::Dump;
 use crate::base::Millis;
 use crate::keyspace::Keyspace;
 
+/// A reading during which more bytes than this came or went is not to be trusted: whether it has
+/// seen them cannot be told.
+const MOVED_MAX: u64 = 256 * 1024;
+/// Readings made at most to get one that can be trusted.
+const ATTEMPTS: usize = 5;
+
 /// What the allocator and the system say of the process, in bytes and seconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Resources {
@@ -59,13 +65,20 @@ impl Gauge {
         now: Millis,
         keyspace: &Keyspace,
         garbage: &Dump,
-        read: impl FnOnce(&Resources) -> Resources,
+        mut read: impl FnMut(&Resources) -> Resources,
     ) -> Resources {
         let mut latest = self.latest.lock();
-        keyspace.meter().correct(|| {
+        let meter = keyspace.meter();
+        for attempt in 1..=ATTEMPTS {
+            let (believed, pending) = (meter.believed(), garbage.pending_bytes());
             *latest = read(&latest);
-            latest.allocated.saturating_sub(garbage.pending_bytes())
-        });
+            let (believed_now, pending_now) = (meter.believed(), garbage.pending_bytes());
+            let moved = believed.abs_diff(believed_now) + pending.abs_diff(pending_now);
+            if moved <= MOVED_MAX || attempt == ATTEMPTS {
+                meter.correct(believed, latest.allocated.saturating_sub(pending_now));
+                break;
+            }
+        }
         self.read_at.store(now.0, Ordering::Relaxed);
         *latest
     }

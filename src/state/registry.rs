@@ -79,15 +79,17 @@ impl Registry {
         self.dismiss();
     }
 
-    /// Counts what a connection takes by now. Its own thread calls this.
+    /// Counts what a connection takes by now; how much more that is. Its own thread calls this.
     #[inline]
-    pub fn weigh(&self, client: &ClientShared) {
+    pub fn weigh(&self, client: &ClientShared) -> i64 {
         let weight = client.memory();
         let is_same = client.weight.load(Ordering::Relaxed) == weight;
-        if !is_same && !client.disowned.load(Ordering::Relaxed) {
-            let before = client.weight.swap(weight, Ordering::Relaxed);
-            self.memory.fetch_add(weight.wrapping_sub(before), Ordering::Relaxed);
+        if is_same || client.disowned.load(Ordering::Relaxed) {
+            return 0;
         }
+        let before = client.weight.swap(weight, Ordering::Relaxed);
+        self.memory.fetch_add(weight.wrapping_sub(before), Ordering::Relaxed);
+        weight as i64 - before as i64
     }
 
     /// Counts a connection no longer: it ends. False if it was not counted any more.
