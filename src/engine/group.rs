@@ -18,7 +18,8 @@ use super::session::{Session, Wait};
 use super::stage::{self, Shared};
 use super::worker::Worker;
 use crate::base::Millis;
-use crate::commands::{Ctx, GETACK, Registered};
+use crate::commands::{Ctx, GETACK, Registered, WantedDurable};
+use crate::config::Settings;
 use crate::keyspace::{Held, Key};
 use crate::resp::RawRequest;
 use crate::spec::{CmdError, Flags, Group as Family, Plan};
@@ -86,61 +87,28 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
     let shared = Shared { unix_micros, server, settings, view, stats, rng };
     let mut cx = stage::context(db, (client, out, tickets), shared);
     cx.execution = execution.as_ref();
-    let mut taken = 0;
-    let mut blocked = None;
     let need = durable::need_of_writes(&cx);
-    let mut replies = Replies::default();
-    for step in steps.iter() {
-        taken += 1;
-        if need.is_some() {
-            replies.begin(cx.out);
-        }
-        let changes = cx.effects.changes;
-        execute(&mut cx, step, keys, conditions);
-        cx.end_unit();
-        if cx.effects.changes != changes {
-            replies.wrote();
-        }
-        if let Some(wanted) = cx.effects.wanted.take() {
-            let command = step.command.expect("only a command can ask to wait");
-            blocked = Some(blocking::Wait::begin(&mut cx, wanted, command, step.request));
-        }
-        if !cx.effects.ready.is_empty() && !blocking::serve(&mut cx) {
-            break;
-        }
-    }
-    replies.end(cx.out);
+    let Ran { taken, blocked, replies } = run_steps(&mut cx, steps, keys, conditions, need);
     let effects = stage::close(cx, taken as u64);
     drop(pass);
     let elapsed = clock.read().saturating_duration_since(started);
-    let account = Account { server, settings, now, client };
-    account.group(stats, &steps[..taken], &effects, elapsed);
+    Account { server, settings, now, client }.group(stats, &steps[..taken], &effects, elapsed);
     *next += taken;
     if let Some(execution) = &execution {
         server.watches.remove(&execution.watching);
     }
     client.logged_to = effects.logged_to.unwrap_or(client.logged_to);
     gaps.open(&effects.gaps, out);
+    let mut waits = Waits { server, settings, client, tickets, now };
     *wait = match (blocked, effects.awaiting.or(gaps.first()), effects.wanted_durable) {
         (Some(blocked), ..) => Some(Wait::Keys(blocked)),
         (None, Some(ticket), _) => Some(Wait::Answer(ticket)),
-        (None, None, Some(wanted)) => {
-            let outcome = Outcome::Report(wanted.report);
-            Some(wait_for(server, client, tickets, wanted.need, wanted.deadline, outcome))
-        }
-        (None, None, None) => None,
+        (None, None, Some(wanted)) => Some(waits.for_report(wanted)),
+        (None, None, None) => match (need, effects.logged_to) {
+            (Some(need), Some(offset)) => waits.for_writes(Need { offset, ..need }, replies),
+            _ => None,
+        },
     };
-    if let (None, Some(need), Some(offset)) = (&wait, need, effects.logged_to) {
-        let need = Need { offset, ..need };
-        if !server.durability.is_met(&need) {
-            if need.replicas > 0 {
-                server.log.append_raw(GETACK);
-            }
-            let deadline = durable::deadline(settings, &need, now);
-            let outcome = Outcome::Release(replies);
-            *wait = Some(wait_for(server, client, tickets, need, deadline, outcome));
-        }
-    }
     if let Some(wait) = wait {
         client.set(ClientFlags::BLOCKED, true);
         let unblockable = matches!(wait, Wait::Keys(_) | Wait::Durable(_));
@@ -149,18 +117,84 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
     (taken, effects.ready)
 }
 
-/// Has the connection wait until `need` is met.
-fn wait_for(
-    server: &Server,
-    client: &Client,
-    tickets: &mut u64,
-    need: Need,
-    deadline: Option<Millis>,
-    outcome: Outcome,
-) -> Wait {
-    *tickets += 1;
-    server.durability.enter(need, &client.shared, *tickets);
-    Wait::Durable(durable::Wait { ticket: *tickets, deadline, offset: need.offset, outcome })
+/// What came of running a group's steps.
+struct Ran {
+    /// How many were run; the others come in the next group.
+    taken: usize,
+    blocked: Option<blocking::Wait>,
+    /// Noted only if writes have to be safe before they are answered.
+    replies: Replies,
+}
+
+/// Runs the steps, and serves those who wait for what they made ready before the next.
+#[inline]
+fn run_steps(
+    cx: &mut Ctx<'_>,
+    steps: &[Step<'_>],
+    keys: &[Key<'_>],
+    conditions: Condition,
+    need: Option<Need>,
+) -> Ran {
+    let mut ran = Ran { taken: 0, blocked: None, replies: Replies::default() };
+    for step in steps {
+        ran.taken += 1;
+        let changes = cx.effects.changes;
+        if need.is_some() {
+            ran.replies.begin(cx.out);
+        }
+        execute(cx, step, keys, conditions);
+        cx.end_unit();
+        if need.is_some() && cx.effects.changes != changes {
+            ran.replies.wrote();
+        }
+        if let Some(wanted) = cx.effects.wanted.take() {
+            let command = step.command.expect("only a command can ask to wait");
+            ran.blocked = Some(blocking::Wait::begin(cx, wanted, command, step.request));
+        }
+        if !cx.effects.ready.is_empty() && !blocking::serve(cx) {
+            break;
+        }
+    }
+    ran.replies.end(cx.out);
+    ran
+}
+
+/// What it takes to have a connection wait for writes to be safe.
+struct Waits<'a> {
+    server: &'a Server,
+    settings: &'a Settings,
+    client: &'a Client,
+    tickets: &'a mut u64,
+    now: Millis,
+}
+
+impl Waits<'_> {
+    fn for_report(&mut self, wanted: WantedDurable) -> Wait {
+        self.until_met(wanted.need, wanted.deadline, Outcome::Report(wanted.report))
+    }
+
+    /// Keeps the replies of a group that wrote back, unless what it wrote is safe already.
+    fn for_writes(&mut self, need: Need, replies: Replies) -> Option<Wait> {
+        if self.server.durability.is_met(&need) {
+            return None;
+        }
+        if need.replicas > 0 {
+            self.server.log.append_raw(GETACK);
+        }
+        let deadline = durable::deadline(self.settings, &need, self.now);
+        Some(self.until_met(need, deadline, Outcome::Release(replies)))
+    }
+
+    fn until_met(&mut self, need: Need, deadline: Option<Millis>, outcome: Outcome) -> Wait {
+        *self.tickets += 1;
+        self.server.durability.enter(need, &self.client.shared, *self.tickets);
+        Wait::Durable(durable::Wait {
+            ticket: *self.tickets,
+            deadline,
+            offset: need.offset,
+            outcome,
+        })
+    }
 }
 
 /// Runs one planned request, or queues it, and writes its reply.

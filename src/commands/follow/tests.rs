@@ -103,7 +103,7 @@ fn what_chance_or_waiting_chose_is_written_out() {
         LMPOP 1 l LEFT COUNT 2 => LPOP l 2
         BLPOP l 0 => LPOP l
         SADD s a => SADD s a
-        SPOP s => DEL s
+        SPOP s => SREM s a
         ZADD z 1 a 2 b => ZADD z 1 a 2 b
         BZPOPMIN z 0 => ZPOPMIN z
         ZMPOP 1 z MAX COUNT 5 => ZPOPMAX z 1
