@@ -1,8 +1,8 @@
 //! How much memory is in use, between two readings of the allocator.
 //!
 //! A reading is too expensive to be made for every batch, so batches add what their slots grew by
-//! to the latest one. The next reading corrects whatever that did not see, such as side tables. Connections add
-//! what their buffers grew by.
+//! to the latest one, and connections what their buffers grew by. The next reading corrects
+//! whatever that did not see, such as side tables.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
