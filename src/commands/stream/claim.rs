@@ -117,7 +117,7 @@ impl<'a> Claim<'a> {
                 }
                 b"LASTID" if args.left() > 0 => self.last_id = Some(ids::read(args.bytes()?)?),
                 _ => {
-                    let option = String::from_utf8_lossy(token.raw());
+                    let option = group::shown(token.raw());
                     let text = format!("ERR Unrecognized XCLAIM option '{option}'");
                     return Err(CmdError::owned(text));
                 }
