@@ -239,6 +239,37 @@ pub fn push(pack: &mut Pack, values: &[ValueRef<'_>]) {
     splice(pack, end, (0, 0), values);
 }
 
+/// Entries encoded one after the other, to be pushed in one piece.
+#[derive(Default)]
+pub struct Run {
+    bytes: SmallVec<[u8; Run::INLINE]>,
+    entries: usize,
+}
+
+impl Run {
+    /// Bytes that need no heap: a stream's entry of a few short fields.
+    const INLINE: usize = 192;
+
+    #[inline]
+    pub fn push(&mut self, value: ValueRef<'_>) {
+        let (head, body) = (Head::of(value), body(value));
+        let back = BackLength::of(head.bytes().len() + body.len());
+        self.bytes.extend_from_slice(head.bytes());
+        self.bytes.extend_from_slice(body);
+        self.bytes.extend_from_slice(back.bytes());
+        self.entries += 1;
+    }
+}
+
+pub fn push_run(pack: &mut Pack, run: &Run) {
+    let list = Listpack::of(pack);
+    let (end, counted) = (list.end(), list.count_field());
+    pack.splice(end, 0, &[&run.bytes]);
+    if counted != UNCOUNTED {
+        set_count(pack, counted + run.entries);
+    }
+}
+
 pub fn replace(pack: &mut Pack, at: usize, value: ValueRef<'_>) {
     let (_, next) = Listpack::of(pack).entry(at).expect("replace names an entry");
     splice(pack, at, (1, next - at), &[value]);

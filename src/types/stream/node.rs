@@ -9,10 +9,8 @@
 //! The master entry has the node's id and the fields of the first entry ever put in. Flags: 1 =
 //! deleted, 2 = same fields. A deleted entry stays until all of its node are.
 
-use smallvec::SmallVec;
-
 use super::StreamId;
-use crate::types::packed::listpack::{self, Listpack};
+use crate::types::packed::listpack::{self, Listpack, Run};
 use crate::types::packed::{Malformed, Pack};
 use crate::types::{Limits, Needle, ValueRef};
 
@@ -183,37 +181,38 @@ pub(super) fn has_room(id: StreamId, pack: &Pack, bytes: usize, limits: &Limits)
 
 /// A node of one entry, which lends it its id and fields.
 pub(super) fn new(fields: &[(&[u8], &[u8])]) -> Pack {
+    let mut run = Run::default();
+    run.push(ValueRef::Int(0));
+    run.push(ValueRef::Int(0));
+    run.push(ValueRef::Int(fields.len() as i64));
+    fields.iter().for_each(|(name, _)| run.push(ValueRef::of(name)));
+    run.push(ValueRef::Int(0));
     let mut pack = Pack::empty_listpack();
-    let mut elements: SmallVec<[ValueRef<'_>; 16]> = SmallVec::new();
-    elements.extend([0, 0].map(ValueRef::Int));
-    elements.push(ValueRef::Int(fields.len() as i64));
-    elements.extend(fields.iter().map(|(name, _)| ValueRef::of(name)));
-    elements.push(ValueRef::Int(0));
-    listpack::push(&mut pack, &elements);
+    listpack::push_run(&mut pack, &run);
     pack
 }
 
 /// Appends an entry to the node with that id.
 pub(super) fn append(pack: &mut Pack, node_id: StreamId, id: StreamId, fields: &[(&[u8], &[u8])]) {
     let node = Node::of(node_id, pack);
-    let same = node.has_fields(fields);
-    let mut elements: SmallVec<[ValueRef<'_>; 16]> = SmallVec::new();
+    let (same, live) = (node.has_fields(fields), node.live);
+    let mut run = Run::default();
     let flags = if same { SAME_FIELDS } else { 0 };
     let ms = id.ms.wrapping_sub(node_id.ms) as i64;
     let seq = id.seq.wrapping_sub(node_id.seq) as i64;
-    elements.extend([flags, ms, seq].map(ValueRef::Int));
+    [flags, ms, seq].into_iter().for_each(|number| run.push(ValueRef::Int(number)));
     if same {
-        elements.extend(fields.iter().map(|(_, value)| ValueRef::of(value)));
-        elements.push(ValueRef::Int((fields.len() + OVERHEAD_SAME) as i64));
+        fields.iter().for_each(|(_, value)| run.push(ValueRef::of(value)));
+        run.push(ValueRef::Int((fields.len() + OVERHEAD_SAME) as i64));
     } else {
-        elements.push(ValueRef::Int(fields.len() as i64));
+        run.push(ValueRef::Int(fields.len() as i64));
         for (name, value) in fields {
-            elements.extend([name, value].map(|text| ValueRef::of(text)));
+            run.push(ValueRef::of(name));
+            run.push(ValueRef::of(value));
         }
-        elements.push(ValueRef::Int((2 * fields.len() + OVERHEAD_OTHER) as i64));
+        run.push(ValueRef::Int((2 * fields.len() + OVERHEAD_OTHER) as i64));
     }
-    let live = node.live;
-    listpack::push(pack, &elements);
+    listpack::push_run(pack, &run);
     listpack::replace(pack, Listpack::of(pack).start(), ValueRef::Int(live as i64 + 1));
 }
 
