@@ -1,0 +1,31 @@
+//! The append-only file: which files it consists of, and what stands in them.
+//!
+//! A folder holds a base (the dataset at some moment), the commands that changed it since in one or
+//! several incremental files, and a [`Manifest`] that says which they are and in what order. A file
+//! may begin with an RDB; the rest is commands as replicas get them, and annotations:
+//!
+//! ```text
+//! #TS:1700000000 CRLF
+//! *3 CRLF $3 CRLF SET CRLF $1 CRLF a CRLF $1 CRLF 1 CRLF
+//! ```
+//!
+//! [`grammar`] reads one of these from bytes, [`Scanner`] all of a file and says where a cut-off
+//! or spoilt end begins; [`Stream`] is what of the replication log goes into a file. All bytes read
+//! are foreign: whatever they claim, reading them neither panics nor takes more memory than they
+//! have.
+
+pub mod grammar;
+mod manifest;
+mod scan;
+mod stream;
+
+pub use grammar::{Fault, Flaw};
+pub use manifest::{Kind, Manifest, ManifestError, Part, Rule};
+pub use scan::{Item, ScanError, Scanner};
+pub use stream::Stream;
+
+/// What an RDB begins with, and with it a file that begins with one.
+pub const RDB_MAGIC: &[u8; 5] = b"REDIS";
+
+#[cfg(test)]
+mod tests;
