@@ -11,6 +11,9 @@ use super::entry::{Entry, EntryMut, EntryRef, Payload};
 use crate::base::Millis;
 use crate::types::{Collection, Kind};
 
+/// Removes so many elements that expire by a time, and tells which.
+type Expire = fn(EntryMut<'_>, Millis, usize, &mut dyn FnMut(&[u8]));
+
 pub(super) struct Shape {
     type_id: TypeId,
     pub(super) len: fn(EntryRef<'_>) -> usize,
@@ -19,7 +22,7 @@ pub(super) struct Shape {
     pub(super) duplicate: fn(EntryRef<'_>, &[u8]) -> Entry,
     pub(super) drop_payload: fn(Payload),
     pub(super) next_expiry: fn(EntryRef<'_>) -> Millis,
-    pub(super) expire: fn(EntryMut<'_>, Millis, usize, &mut dyn FnMut(&[u8])),
+    pub(super) expire: Expire,
 }
 
 static SHAPES: [OnceLock<Shape>; Kind::ALL.len()] = [const { OnceLock::new() }; Kind::ALL.len()];
