@@ -1,6 +1,8 @@
 //! Stories about clusters of processes: made with stock tools, broken, mended, and mixed with
 //! redis-server nodes.
 
+mod listening;
+
 use support::Kind::{Redis, Redpoll};
 use support::{
     Client, Kind, NodeView, TestCluster, TestServer, Value, eventually, nodes_seen_by,
