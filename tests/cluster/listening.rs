@@ -55,7 +55,7 @@ fn shard_channels_belong_to_slots() {
 
     hand_over(owner, other);
     let gone = listener.read().expect("word of the end of the subscription");
-    assert_eq!(gone.to_string(), "[\"sunsubscribe\", \"a\", :0]");
+    assert_eq!(gone.to_string(), "[\"sunsubscribe\", \"a\", (integer) 0]");
     subscribed(&mut other.client(), "SSUBSCRIBE a");
 }
 
