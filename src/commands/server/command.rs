@@ -233,7 +233,7 @@ fn command_list(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     Ok(Reply::Written)
 }
 
-/// Which commands COMMAND LIST names. Subcommands are named only when something is looked for.
+/// Which commands COMMAND LIST names, subcommands among them.
 enum Filter<'a> {
     None,
     Nothing,
@@ -244,7 +244,7 @@ enum Filter<'a> {
 impl Filter<'_> {
     fn lists(&self, command: &Registered) -> bool {
         match self {
-            Filter::None => !command.is_subcommand,
+            Filter::None => true,
             Filter::Nothing => false,
             Filter::Category(category) => command.categories.contains(*category),
             Filter::Pattern(pattern) => glob::matches(pattern, command.spec.name.as_bytes(), true),
