@@ -183,7 +183,7 @@ impl Held<'_> {
         }
         let mut elements: Vec<Box<[u8]>> = Vec::new();
         let mut gone = |element: &[u8]| elements.push(element.into());
-        let left = self.store_mut(key).expire_elements(key.hash, spot, now, usize::MAX, &mut gone);
+        let left = self.change(key).expire_elements(key.hash, spot, now, usize::MAX, &mut gone);
         self.note(IncidentKind::ElementsExpired(elements), key);
         if left == 0 {
             self.discard(key, spot);
@@ -219,7 +219,7 @@ impl Held<'_> {
 
     fn take_at(&mut self, key: &Key<'_>, spot: Spot) -> Entry {
         let hasher = self.keyspace.hasher();
-        self.store_mut(key).remove_at(key.hash, spot, hasher)
+        self.change(key).remove_at(key.hash, spot, hasher)
     }
 
     fn bin(&mut self, entry: Entry) {
@@ -346,7 +346,7 @@ impl Held<'_> {
             .and_then(|queues| queues.as_ref())
             .map(|queues| queues.admit(self.place(key), key.hash, self.store(key).is_empty()));
         let hasher = self.keyspace.hasher();
-        let mut entry = self.store_mut(key).insert(key.hash, entry, hasher);
+        let mut entry = self.change(key).insert(key.hash, entry, hasher);
         if let Some(history) = history {
             entry.set_lru(history);
         }
@@ -369,7 +369,7 @@ impl Held<'_> {
         is_new: bool,
     ) -> Result<CollectionMut<'_, T>, WrongType> {
         let (clock, random) = (self.clock, key.hash ^ self.draw());
-        let (mut entry, tally) = self.store_mut(key).touch_counted(key.hash, spot);
+        let (mut entry, tally) = self.change(key).touch_counted(key.hash, spot);
         if !is_new {
             let lru = entry.view().lru();
             entry.set_lru(clock.used(lru, random));
@@ -445,7 +445,7 @@ impl Held<'_> {
     /// Sets or takes away a key's expiry; whether the key is there.
     pub fn set_expiry(&mut self, key: &Key<'_>, expiry: Option<Millis>) -> bool {
         let Some(spot) = self.live(key) else { return false };
-        self.store_mut(key).edit(key.hash, spot, |mut entry| entry.set_expiry(expiry));
+        self.change(key).edit(key.hash, spot, |mut entry| entry.set_expiry(expiry));
         true
     }
 

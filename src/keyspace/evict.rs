@@ -278,6 +278,7 @@ impl Search<'_> {
                 return None;
             }
             evicted(*place, key);
+            self.keyspace.before_change(*place, store, hash);
             Some(Garbage::if_heavy(store.remove_at(hash, spot, hasher)))
         })
     }

@@ -18,6 +18,7 @@ use super::history::Recording;
 use super::meter::Meter;
 use super::queues::Queues;
 use super::slot_store::SlotStore;
+use super::snapshot::Snapshots;
 use super::table::Table;
 use crate::base::{KeyHasher, Rng, Slot};
 
@@ -47,6 +48,7 @@ pub struct Keyspace {
     meter: Meter,
     /// Only while [`Recording::Uses`] is recorded and memory is limited.
     queues: ArcSwapOption<Queues>,
+    pub(super) snapshots: Snapshots,
 }
 
 impl fmt::Debug for Keyspace {
@@ -72,6 +74,7 @@ impl Keyspace {
             recording: AtomicU64::new(0),
             meter: Meter::default(),
             queues: ArcSwapOption::empty(),
+            snapshots: Snapshots::default(),
         }
     }
 
@@ -99,7 +102,18 @@ impl Keyspace {
 
     #[inline]
     fn cell(&self, db: u8) -> &OnceLock<Box<Database>> {
-        &self.databases[usize::from(self.order[usize::from(db)].load(Ordering::Relaxed))]
+        &self.databases[self.index_of(db)]
+    }
+
+    /// Which of the databases a number means now.
+    #[inline]
+    pub(super) fn index_of(&self, db: u8) -> usize {
+        usize::from(self.order[usize::from(db)].load(Ordering::Relaxed))
+    }
+
+    /// A database by its index, which never changes; `None` if it was never used.
+    pub(super) fn by_index(&self, index: usize) -> Option<&Database> {
+        self.databases[index].get().map(|database| &**database)
     }
 
     #[inline]
@@ -221,7 +235,7 @@ impl Keyspace {
 
     /// Empties a slot; the table is the caller's to free, elsewhere if it is large.
     pub fn flush_slot(&self, place: Place) -> Table {
-        self.with_slot(place, SlotStore::take)
+        self.with_slot(place, |store| self.empty_slot(place, store))
     }
 
     /// Empties a database and hands its tables to `sink`. Slot by slot: FLUSHDB takes the exclusive

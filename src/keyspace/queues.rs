@@ -268,6 +268,7 @@ fn decide(
         }
         Verdict::Evict => {
             evicted(item.place, entry.key());
+            keyspace.before_change(item.place, store, item.hash);
             Some(Garbage::if_heavy(store.remove_at(item.hash, spot, hasher)))
         }
     }

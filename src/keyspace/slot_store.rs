@@ -5,7 +5,7 @@
 //! is what all entries cost, and no key expires before `next_expiry`.
 
 use super::entry::{Entry, EntryMut, EntryRef};
-use super::table::{Spot, Table};
+use super::table::{STEP_BUCKETS, Spot, Table, Take};
 use crate::base::{KeyHasher, Millis};
 
 /// A walk over a slot in search of expired keys.
@@ -26,6 +26,11 @@ impl SlotWalk {
     pub(super) fn is_new(&self) -> bool {
         self.position == 0
     }
+
+    /// Where it has come to.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
 }
 
 /// See the module's head.
@@ -44,6 +49,9 @@ pub(super) struct Tally {
     expires: u32,
     /// Some collection here has had elements that expire.
     elements_expire: bool,
+    /// The latest walk that has everything the slot held when it began; 0: none. Here for want of
+    /// room in the slot's line.
+    epoch: u16,
 }
 
 impl Tally {
@@ -67,6 +75,7 @@ impl Default for SlotStore {
                 added_expiry: Millis::MAX,
                 expires: 0,
                 elements_expire: false,
+                epoch: 0,
             },
         }
     }
@@ -219,9 +228,54 @@ impl SlotStore {
         Some(self.remove_at(hash, place, hasher))
     }
 
-    /// Takes the whole table, to be freed elsewhere.
-    pub fn take(&mut self) -> Table {
-        std::mem::take(self).table
+    /// Takes the whole table, to be freed elsewhere. Whether a walk has seen it is the caller's to
+    /// mind.
+    pub(super) fn take(&mut self) -> Table {
+        let epoch = self.tally.epoch;
+        let old = std::mem::take(self);
+        self.tally.epoch = epoch;
+        old.table
+    }
+
+    /// Whether a walk has everything the slot held when it began.
+    #[inline]
+    pub(super) fn is_captured(&self, epoch: u16) -> bool {
+        self.tally.epoch == epoch
+    }
+
+    pub(super) fn set_captured(&mut self, epoch: u16) {
+        self.tally.epoch = epoch;
+    }
+
+    /// Captures for a walk what a change of a key with this hash may touch.
+    pub(super) fn capture_change(&mut self, hash: u64, epoch: u16, take: &mut Take<'_>) {
+        if self.table.capture_change(hash, epoch, take) {
+            self.tally.epoch = epoch;
+        }
+    }
+
+    /// Captures for a walk what so many steps of a resize may touch.
+    pub(super) fn capture_steps(&mut self, count: usize, epoch: u16, take: &mut Take<'_>) {
+        // One more round of steps is made when room is given back.
+        if self.table.capture_steps(count + STEP_BUCKETS, epoch, take) {
+            self.tally.epoch = epoch;
+        }
+    }
+
+    /// Captures the bucket around `position` for a walk; where the next one starts.
+    pub(super) fn capture_at(
+        &mut self,
+        position: u64,
+        epoch: u16,
+        take: &mut Take<'_>,
+    ) -> Option<u64> {
+        self.table.capture_at(position, epoch, take)
+    }
+
+    /// Forgets all walks.
+    pub(super) fn clear_epochs(&mut self) {
+        self.table.clear_epochs();
+        self.tally.epoch = 0;
     }
 
     /// Deletes what has expired in the bucket that the walk has come to; whether the walk is over.

@@ -101,12 +101,15 @@ impl Sweeper {
         swept: &mut Swept,
         tell: &mut impl FnMut(Removed<'_>),
     ) -> bool {
+        let place = Place { db: self.db, slot: self.slot };
+        keyspace.before_steps(place, store, STEP_BUCKETS);
         store.step(STEP_BUCKETS, keyspace.hasher());
         if self.walk.is_new() && store.next_expiry() > now {
             return true;
         }
         for _ in 0..visits {
             swept.visited += 1;
+            keyspace.before_sweep(place, store, self.walk.position());
             let mut due = Vec::new();
             let taken = |entry: Entry| {
                 tell(Removed::Key(entry.view().key()));
@@ -115,9 +118,10 @@ impl Sweeper {
             };
             let ended = store.sweep_bucket(&mut self.walk, now, taken, &mut due);
             for key in due {
-                expire_elements(store, keyspace, &key, now, tell);
+                expire_elements(store, (keyspace, place), &key, now, tell);
             }
             if ended {
+                keyspace.before_steps(place, store, STEP_BUCKETS);
                 store.step(STEP_BUCKETS, keyspace.hasher());
                 return true;
             }
@@ -143,13 +147,14 @@ impl Sweeper {
 /// Removes the expired elements of a collection, and the collection with the last.
 fn expire_elements(
     store: &mut SlotStore,
-    keyspace: &Keyspace,
+    (keyspace, place): (&Keyspace, Place),
     key: &[u8],
     now: Millis,
     tell: &mut impl FnMut(Removed<'_>),
 ) {
     let hash = keyspace.hash(key);
     let Some(spot) = store.locate(hash, key) else { return };
+    keyspace.before_change(place, store, hash);
     let mut elements: Vec<Box<[u8]>> = Vec::new();
     let mut gone = |element: &[u8]| elements.push(element.into());
     let left = store.expire_elements(hash, spot, now, ELEMENTS_MAX, &mut gone);

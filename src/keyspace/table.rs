@@ -22,10 +22,12 @@
 
 mod big;
 mod bucket;
+mod capture;
 
 use big::Big;
 use bucket::Bucket;
 pub(super) use bucket::Spot;
+pub(super) use capture::Take;
 
 use super::entry::{Entry, EntryMut, EntryRef, Word, prefetch};
 use crate::base::KeyHasher;
@@ -44,7 +46,7 @@ const SMALL_MAX: usize = if cfg!(test) { 8 } else { 1024 };
 const LOAD_MAX: usize = 6;
 /// Buckets that a write moves while a big table is resized. Growing by a quarter leaves room for
 /// 1.5 inserts per bucket, so one would do; two end it in half the time.
-const STEP_BUCKETS: usize = 2;
+pub(super) const STEP_BUCKETS: usize = 2;
 
 /// How a table of some size uses a hash.
 #[derive(Clone, Copy)]

@@ -256,6 +256,12 @@ impl Set {
         }
     }
 
+    /// Whether it is an intset.
+    #[must_use]
+    pub fn is_intset(&self) -> bool {
+        matches!(self.0.shape(), Shape::Pack(pack) if pack.form() == Form::Intset)
+    }
+
     /// The dump of a set that is reported as an intset.
     #[must_use]
     pub fn as_intset(&self) -> Option<Vec<u8>> {

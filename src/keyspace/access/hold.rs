@@ -58,6 +58,8 @@ pub struct Held<'k> {
     pub clock: Clock,
     pub expiry: Expiry,
     draws: u64,
+    /// The snapshot walk under way; 0: none.
+    walk: u16,
     /// Whether the slots' growth is measured, and how much it is so far.
     metered: bool,
     pub(super) queues: Option<Guard<Option<Arc<Queues>>>>,
@@ -83,6 +85,7 @@ impl<'k> Held<'k> {
             clock: Clock::new(now, keyspace.recording()),
             expiry: keyspace.expiry(),
             draws: now.0,
+            walk: keyspace.walk_epoch(),
             metered: keyspace.meter().is_on(),
             queues: None,
             grown: 0,
@@ -254,9 +257,21 @@ impl<'k> Held<'k> {
         &self.holds[key.lock as usize].store
     }
 
+    /// For what no snapshot has to know of; see [`Held::change`].
     #[inline]
     pub(super) fn store_mut(&mut self, key: &Key<'_>) -> &mut SlotStore {
         &mut self.holds[key.lock as usize].store
+    }
+
+    /// The slot of a key that is about to change, expire or go: a walk that has not seen it yet
+    /// takes it down first.
+    #[inline]
+    pub(super) fn change(&mut self, key: &Key<'_>) -> &mut SlotStore {
+        let hold = &mut self.holds[key.lock as usize];
+        if self.walk != 0 && !hold.store.is_captured(self.walk) {
+            self.keyspace.before_change(hold.place, &mut hold.store, key.hash);
+        }
+        &mut hold.store
     }
 
     /// The slot of a key, for figures.

@@ -71,7 +71,7 @@ impl Held<'_> {
     #[inline]
     fn overwrite(&mut self, key: &Key<'_>, spot: Spot, value: NewStr<'_>, lifetime: Lifetime) {
         let (clock, random) = (self.clock, key.hash ^ self.draw());
-        let replaced = self.store_mut(key).edit(key.hash, spot, |mut entry| {
+        let replaced = self.change(key).edit(key.hash, spot, |mut entry| {
             let expiry = match lifetime {
                 Lifetime::Keep => entry.view().expiry(),
                 Lifetime::Forever => None,
@@ -102,7 +102,7 @@ impl Held<'_> {
         }
         let spot = self.live(key).ok_or(WrongType)?;
         let (clock, random) = (self.clock, key.hash ^ self.draw());
-        self.store_mut(key).edit(key.hash, spot, |mut entry| {
+        self.change(key).edit(key.hash, spot, |mut entry| {
             if !is_new {
                 let lru = clock.used(entry.view().lru(), random);
                 entry.set_lru(lru);

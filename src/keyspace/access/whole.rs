@@ -21,12 +21,15 @@ impl Held<'_> {
         let mut keys = 0;
         for slot in Slot::all() {
             let place = Place { db, slot };
-            let take = |store: &mut SlotStore| (store.bytes(), store.take());
-            let (bytes, table) = match self.held_mut(place) {
-                Some(store) => take(store),
-                None => self.keyspace.with_slot(place, take),
+            let keyspace = self.keyspace;
+            let take = |store: &mut SlotStore| {
+                (store.bytes(), store.len(), keyspace.empty_slot(place, store))
             };
-            keys += table.len();
+            let (bytes, count, table) = match self.held_mut(place) {
+                Some(store) => take(store),
+                None => keyspace.with_slot(place, take),
+            };
+            keys += count;
             if !table.is_empty() {
                 self.garbage.push(Garbage::Table(table, bytes));
             }

@@ -138,22 +138,47 @@ impl Big {
         }
     }
 
+    /// The buckets of `new` that keys of bucket `index` of `old` belong to.
+    fn targets(&self, index: usize) -> std::ops::RangeInclusive<usize> {
+        let first = hash_at(FINE.start(index, self.old.count));
+        let last = match index + 1 {
+            next if next < self.old.count => hash_at(FINE.start(next, self.old.count)) - 1,
+            _ => u64::MAX,
+        };
+        self.new.index(first)..=self.new.index(last)
+    }
+
+    /// Calls `each` for the buckets that the next `count` steps of a resize touch, and for those
+    /// that they would if one began now.
+    pub(super) fn each_moving(&mut self, count: usize, mut each: impl FnMut(&mut Bucket)) {
+        for index in self.moved..self.old.count.min(self.moved + count) {
+            each(self.old.at_mut(index));
+            if !self.is_moving() {
+                continue;
+            }
+            for target in self.targets(index) {
+                // Segments that are not there yet will be empty.
+                if target / SEGMENT < self.new.pieces.len() {
+                    each(self.new.at_mut(target));
+                }
+            }
+        }
+    }
+
     /// Moves one bucket's entries across; the numbers of chained buckets freed and added.
     pub(super) fn move_bucket(&mut self, hasher: &KeyHasher) -> (u32, u32) {
         if !self.is_moving() {
             return (0, 0);
         }
+        let targets = self.targets(self.moved);
         let Big { old, new, moved } = self;
         if *moved + 1 < old.count {
             old.at(*moved + 1).prefetch_all();
         }
-        // The last hash that will be looked up in the new segments after this step.
-        let last = match *moved + 1 {
-            next if next < old.count => hash_at(FINE.start(next, old.count)) - 1,
-            _ => u64::MAX,
-        };
-        new.reach(new.index(last));
-        let mut added = 0;
+        // All that will be looked up in the new segments after this step.
+        new.reach(*targets.end());
+        let (mut added, epoch) = (0, old.at(*moved).epoch());
+        targets.for_each(|target| new.at_mut(target).set_epoch(epoch));
         let freed = old.at_mut(*moved).drain(|_, entry| {
             let hash = hasher.hash(entry.view().key());
             let index = new.index(hash);
@@ -173,6 +198,12 @@ impl Big {
     pub(super) fn take_small(&mut self) -> Option<Box<[Bucket]>> {
         let shrunk = !self.is_moving() && self.old.count <= SEGMENT;
         if shrunk { self.old.pieces.pop() } else { None }
+    }
+
+    /// As [`Big::each_bucket`], to change them.
+    pub(super) fn each_bucket_mut(&mut self, mut each: impl FnMut(&mut Bucket)) {
+        let pieces = self.old.pieces.iter_mut().chain(self.new.pieces.iter_mut());
+        pieces.flat_map(|piece| piece.iter_mut()).for_each(&mut each);
     }
 
     /// Calls `each` for every bucket that may hold entries.

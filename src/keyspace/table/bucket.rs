@@ -76,6 +76,17 @@ pub(in super::super) struct Spot {
 }
 
 impl Bucket {
+    /// The walk that has everything this chain held when it began; see [`super::capture`].
+    #[inline]
+    pub(super) fn epoch(&self) -> u16 {
+        (self.link.0.addr() >> EPOCH_SHIFT) as u16
+    }
+
+    pub(super) fn set_epoch(&mut self, epoch: u16) {
+        let epoch = usize::from(epoch) << EPOCH_SHIFT;
+        self.link.0 = self.link.0.map_addr(|bits| bits & POINTER_BITS | epoch);
+    }
+
     pub(super) const EMPTY: Bucket =
         Bucket { words: [const { Word::EMPTY }; WORDS], link: Link::NONE };
 

@@ -32,7 +32,7 @@ pub enum DumpError {
 #[must_use]
 pub fn write(object: Object<'_>, compress: bool) -> Vec<u8> {
     let mut writer = Writer::new(compress);
-    write_object(&mut writer, object);
+    write_object(&mut writer, None, object, &mut |_| {});
     let version = ValueType::version(writer.out[0]);
     writer.out.extend(version.to_le_bytes());
     let checksum = checksum(&writer.out);
@@ -47,7 +47,9 @@ pub fn write(object: Object<'_>, compress: bool) -> Vec<u8> {
 /// If the footer is wrong, or the value malformed.
 pub fn read(payload: &[u8], limits: &Limits) -> Result<Loaded, DumpError> {
     let value = open(payload).ok_or(DumpError::Footer)?;
-    read_object(&mut Reader::new(value), limits).map_err(DumpError::Value)
+    let mut reader = Reader::new(value);
+    let loaded = reader.byte().and_then(|kind| read_object(&mut reader, kind, limits));
+    loaded.map_err(DumpError::Value)
 }
 
 /// The value's bytes, if version and checksum are good.

@@ -29,6 +29,21 @@ pub enum Fault {
     /// Harmless in a file: the key is left out and what follows can be read.
     #[error("a collection without elements")]
     Empty,
-    #[error("cannot read")]
+    #[error("not an RDB file")]
+    NotAFile,
+    #[error("version {0} of the format is not known here")]
+    Version(u16),
+    #[error("there is no database {0} here: see the setting databases")]
+    Database(u64),
+    #[error("the key belongs to the module {0}, which is not here")]
+    Module(String),
+    #[error("a function of a release candidate of 7.0")]
+    OldFunction,
+    #[error("the checksum is {computed:016x}, but {stored:016x} is noted")]
+    Checksum { stored: u64, computed: u64 },
+    /// What a sink refuses, in its own words.
+    #[error("{0}")]
+    Refused(String),
+    #[error("cannot read: {0}")]
     Io(io::Error),
 }

@@ -8,33 +8,31 @@
 
 use std::io::Read;
 
-use super::object::ValueType;
+use super::object::Pause;
 use super::{Fault, RdbError, Reader, Writer, ziplist, zipmap};
 use crate::base::Millis;
 use crate::types::packed::Pack;
 use crate::types::packed::listpack::{self, Listpack};
 use crate::types::{Collection, Hash, Limits, ValueRef};
 
-pub(super) fn write(writer: &mut Writer, hash: &Hash) {
+pub(super) fn write(writer: &mut Writer, hash: &Hash, pause: &mut Pause<'_>) {
     if let Some((_, first)) = hash.expiring().next() {
-        return write_timed(writer, hash, first);
+        return write_timed(writer, hash, first, pause);
     }
     if let Some(listpack) = hash.as_listpack() {
-        writer.byte(ValueType::HashListpack as u8);
         writer.string(listpack);
         return;
     }
-    writer.byte(ValueType::Hash as u8);
     writer.length(hash.len() as u64);
     for (field, value) in hash.iter() {
         writer.value(field);
         writer.value(value);
+        writer.breathe(pause);
     }
 }
 
-fn write_timed(writer: &mut Writer, hash: &Hash, first: Millis) {
+fn write_timed(writer: &mut Writer, hash: &Hash, first: Millis, pause: &mut Pause<'_>) {
     if hash.encoding() != "hashtable" {
-        writer.byte(ValueType::HashListpackTimed as u8);
         writer.out.extend(first.0.to_le_bytes());
         let mut pack = Pack::empty_listpack();
         let mut push = |field: ValueRef<'_>, value: ValueRef<'_>, at: u64| {
@@ -49,7 +47,6 @@ fn write_timed(writer: &mut Writer, hash: &Hash, first: Millis) {
         }
         return writer.string(pack.bytes());
     }
-    writer.byte(ValueType::HashTimed as u8);
     writer.out.extend(first.0.to_le_bytes());
     writer.length(hash.len() as u64);
     for (field, value) in hash.iter() {
@@ -57,6 +54,7 @@ fn write_timed(writer: &mut Writer, hash: &Hash, first: Millis) {
         writer.length(if at == 0 { 0 } else { at - first.0 + 1 });
         writer.value(field);
         writer.value(value);
+        writer.breathe(pause);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::object::ValueType;
+use super::object::Pause;
 use super::{Fault, RdbError, Reader, Writer, ziplist};
 use crate::types::list::End;
 use crate::types::{Limits, List};
@@ -14,12 +14,12 @@ mod container {
     pub const PACKED: u64 = 2;
 }
 
-pub(super) fn write(writer: &mut Writer, list: &List) {
-    writer.byte(ValueType::ListQuicklist2 as u8);
+pub(super) fn write(writer: &mut Writer, list: &List, pause: &mut Pause<'_>) {
     writer.length(list.listpacks().count() as u64);
     for listpack in list.listpacks() {
         writer.length(container::PACKED);
         writer.string(listpack);
+        writer.breathe(pause);
     }
 }
 

@@ -2,14 +2,15 @@
 //!
 //! [`object`] names the value types and hands each to its own file (`string`, `hash`, …), which
 //! both writes and reads it; [`write`] and [`read`] hold the primitives they share; [`dump`] is the
-//! frame of a single value. What is written is version 10, which Redis 7.0 and everything later
-//! reads, unless it is a hash with expiring fields.
+//! frame of a single value, [`file`] that of a whole dataset. What is written is version 10, which
+//! Redis 7.0 and everything later reads, unless it is a hash with expiring fields.
 //!
 //! Bytes read are foreign: whatever they claim, reading them neither panics nor allocates more than
 //! a bounded multiple of their own length.
 
 pub mod dump;
 pub mod error;
+pub mod file;
 mod hash;
 mod list;
 pub mod lzf;

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use super::file::modules;
 use super::stream::Layout;
 use super::zset::Scores;
 use super::{
@@ -72,6 +73,14 @@ impl ValueType {
     fn from_byte(byte: u8) -> Option<ValueType> {
         ValueType::ALL.into_iter().find(|known| *known as u8 == byte)
     }
+}
+
+/// The byte of a value that a module made.
+const MODULE: u8 = 7;
+
+/// Whether a byte stands for a value's type, though perhaps for one that is not here.
+pub(super) fn is_value_type(byte: u8) -> bool {
+    byte == MODULE || ValueType::from_byte(byte).is_some()
 }
 
 /// A value to be written.
@@ -153,26 +162,61 @@ impl Loaded {
     }
 }
 
-/// Writes the value's type byte and the value.
-pub fn write_object(writer: &mut Writer, object: Object<'_>) {
+/// What is given the output of a value whenever it has grown long, to send some of it away.
+pub(super) type Pause<'a> = dyn FnMut(&mut Vec<u8>) + 'a;
+
+/// Writes the value's type byte, in files the key, and the value. The output is given to `pause`
+/// whenever it has grown long.
+pub fn write_object(
+    writer: &mut Writer,
+    key: Option<&[u8]>,
+    object: Object<'_>,
+    pause: &mut Pause<'_>,
+) {
+    writer.byte(value_type(object) as u8);
+    if let Some(key) = key {
+        writer.string(key);
+    }
     match object {
         Object::String(text) => string::write(writer, text),
-        Object::List(list) => list::write(writer, list),
-        Object::Set(set) => set::write(writer, set),
-        Object::Zset(zset) => zset::write(writer, zset),
-        Object::Hash(hash) => hash::write(writer, hash),
-        Object::Stream(stream) => stream::write(writer, stream),
+        Object::List(list) => list::write(writer, list, pause),
+        Object::Set(set) => set::write(writer, set, pause),
+        Object::Zset(zset) => zset::write(writer, zset, pause),
+        Object::Hash(hash) => hash::write(writer, hash, pause),
+        Object::Stream(stream) => stream::write(writer, stream, pause),
     }
 }
 
-/// Reads a type byte and its value. Collections take the encoding that `limits` give them.
+/// How a value is laid out when it is written.
+fn value_type(object: Object<'_>) -> ValueType {
+    match object {
+        Object::String(_) => ValueType::String,
+        Object::List(_) => ValueType::ListQuicklist2,
+        Object::Set(set) if set.is_intset() => ValueType::SetIntset,
+        Object::Set(_) => ValueType::Set,
+        Object::Zset(zset) if zset.as_listpack().is_some() => ValueType::ZsetListpack,
+        Object::Zset(_) => ValueType::Zset,
+        Object::Hash(hash) if hash.expiring().next().is_some() => match hash.encoding() {
+            "hashtable" => ValueType::HashTimed,
+            _ => ValueType::HashListpackTimed,
+        },
+        Object::Hash(hash) if hash.as_listpack().is_some() => ValueType::HashListpack,
+        Object::Hash(_) => ValueType::Hash,
+        Object::Stream(_) => ValueType::Stream2,
+    }
+}
+
+/// Reads a value after its type byte. Collections take the encoding that `limits` give them.
 ///
 /// # Errors
 /// If the bytes are no such value; [`Fault::Empty`] once a collection without elements was read.
-pub fn read_object<R: Read>(reader: &mut Reader<R>, limits: &Limits) -> Result<Loaded, RdbError> {
-    let byte = reader.byte()?;
-    let Some(value_type) = ValueType::from_byte(byte) else {
-        return Err(reader.error(Fault::UnknownType(byte)));
+pub fn read_object<R: Read>(
+    reader: &mut Reader<R>,
+    value_type: u8,
+    limits: &Limits,
+) -> Result<Loaded, RdbError> {
+    let Some(value_type) = ValueType::from_byte(value_type) else {
+        return Err(refuse(reader, value_type));
     };
     let loaded = match value_type {
         ValueType::String => Loaded::String(string::read(reader)?),
@@ -201,4 +245,15 @@ pub fn read_object<R: Read>(reader: &mut Reader<R>, limits: &Limits) -> Result<L
         return Err(reader.error(Fault::Empty));
     }
     Ok(loaded)
+}
+
+/// Why there is no value of a type that is not known.
+fn refuse<R: Read>(reader: &mut Reader<R>, value_type: u8) -> RdbError {
+    if value_type != MODULE {
+        return reader.error(Fault::UnknownType(value_type));
+    }
+    match reader.length() {
+        Ok(id) => reader.error(Fault::Module(modules::name(id))),
+        Err(error) => error,
+    }
 }

@@ -32,6 +32,17 @@ impl<R: Read> Reader<R> {
         self.at
     }
 
+    /// What is read from.
+    pub fn input(&mut self) -> &mut R {
+        &mut self.input
+    }
+
+    /// What was read from.
+    #[must_use]
+    pub fn into_input(self) -> R {
+        self.input
+    }
+
     /// `fault`, placed where reading stopped.
     #[must_use]
     pub fn error(&self, fault: Fault) -> RdbError {

@@ -2,20 +2,19 @@
 
 use std::io::Read;
 
-use super::object::ValueType;
+use super::object::Pause;
 use super::{Fault, RdbError, Reader, Writer};
 use crate::types::{Collection, Limits, Set};
 
-pub(super) fn write(writer: &mut Writer, set: &Set) {
+pub(super) fn write(writer: &mut Writer, set: &Set, pause: &mut Pause<'_>) {
     if let Some(intset) = set.as_intset() {
-        writer.byte(ValueType::SetIntset as u8);
         writer.string(&intset);
         return;
     }
-    writer.byte(ValueType::Set as u8);
     writer.length(set.len() as u64);
     for member in set.iter() {
         writer.value(member);
+        writer.breathe(pause);
     }
 }
 

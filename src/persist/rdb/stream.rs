@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use super::object::ValueType;
+use super::object::Pause;
 use super::{Fault, RdbError, Reader, Writer};
 use crate::base::Millis;
 use crate::types::stream::{Delivery, Group, Ids, StreamId};
@@ -28,12 +28,12 @@ pub(super) enum Layout {
     Three,
 }
 
-pub(super) fn write(writer: &mut Writer, stream: &Stream) {
-    writer.byte(ValueType::Stream2 as u8);
+pub(super) fn write(writer: &mut Writer, stream: &Stream, pause: &mut Pause<'_>) {
     writer.length(stream.nodes().len() as u64);
     for (id, node) in stream.nodes() {
         writer.string(&id.to_bytes());
         writer.string(node);
+        writer.breathe(pause);
     }
     let ids = stream.ids();
     writer.length(stream.len() as u64);
@@ -44,7 +44,7 @@ pub(super) fn write(writer: &mut Writer, stream: &Stream) {
     writer.length(stream.groups().len() as u64);
     for (name, group) in stream.groups() {
         writer.string(name);
-        write_group(writer, group);
+        write_group(writer, group, pause);
     }
 }
 
@@ -53,7 +53,7 @@ fn write_id(writer: &mut Writer, id: StreamId) {
     writer.length(id.seq);
 }
 
-fn write_group(writer: &mut Writer, group: &Group) {
+fn write_group(writer: &mut Writer, group: &Group, pause: &mut Pause<'_>) {
     write_id(writer, group.last_delivered);
     writer.length(group.entries_read.unwrap_or(UNKNOWN));
     writer.length(group.pending_len() as u64);
@@ -61,6 +61,7 @@ fn write_group(writer: &mut Writer, group: &Group) {
         writer.out.extend(pending.id.to_bytes());
         writer.out.extend(pending.delivery.at.0.to_le_bytes());
         writer.length(pending.delivery.count);
+        writer.breathe(pause);
     }
     writer.length(group.consumers().len() as u64);
     for consumer in group.consumers() {

@@ -2,12 +2,10 @@
 
 use std::io::Read;
 
-use super::object::ValueType;
 use super::{RdbError, Reader, Writer};
 use crate::types::ValueRef;
 
 pub(super) fn write(writer: &mut Writer, text: ValueRef<'_>) {
-    writer.byte(ValueType::String as u8);
     writer.value(text);
 }
 

@@ -8,6 +8,9 @@ use crate::types::ValueRef;
 /// Shorter strings are never compressed.
 const COMPRESS_ABOVE_BYTES: usize = 20;
 
+/// Output of this length may be sent away before a value is complete.
+pub const PIECE_BYTES: usize = 64 * 1024;
+
 /// Appends primitives to a buffer that its owner empties as often as it likes.
 #[derive(Debug)]
 pub struct Writer {
@@ -21,6 +24,14 @@ impl Writer {
     #[must_use]
     pub fn new(compress: bool) -> Writer {
         Writer { out: Vec::new(), compressor: compress.then(Compressor::default) }
+    }
+
+    /// Hands the output to `pause` if it has grown long.
+    #[inline]
+    pub fn breathe(&mut self, pause: &mut dyn FnMut(&mut Vec<u8>)) {
+        if self.out.len() >= PIECE_BYTES {
+            pause(&mut self.out);
+        }
     }
 
     pub fn byte(&mut self, byte: u8) {

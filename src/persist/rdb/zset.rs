@@ -3,7 +3,7 @@
 
 use std::io::Read;
 
-use super::object::ValueType;
+use super::object::Pause;
 use super::{Fault, RdbError, Reader, Writer, ziplist};
 use crate::base::float::parse_double;
 use crate::types::{Collection, Limits, ValueRef, Zset};
@@ -15,17 +15,16 @@ mod special {
     pub const MINUS_INFINITE: u8 = 255;
 }
 
-pub(super) fn write(writer: &mut Writer, zset: &Zset) {
+pub(super) fn write(writer: &mut Writer, zset: &Zset, pause: &mut Pause<'_>) {
     if let Some(listpack) = zset.as_listpack() {
-        writer.byte(ValueType::ZsetListpack as u8);
         writer.string(listpack);
         return;
     }
-    writer.byte(ValueType::Zset as u8);
     writer.length(zset.len() as u64);
     for (member, score) in zset.iter().rev() {
         writer.value(member);
         writer.out.extend(score.to_le_bytes());
+        writer.breathe(pause);
     }
 }
 
