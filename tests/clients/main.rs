@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use redis::{AsyncCommands, Commands};
-use support::TestCluster;
+use support::{TestCluster, TestServer};
 
 #[test]
 fn redis_py_uses_the_cluster_over_resp2() {
@@ -32,6 +32,22 @@ fn ioredis_uses_the_cluster() {
     let Some(tools) = tools() else { return };
     let modules = tools.join("node_modules");
     run_story(Command::new("node").env("NODE_PATH", modules).arg(script("cluster_client.js")));
+}
+
+#[test]
+fn redis_py_uses_every_type_of_a_single_node() {
+    let Some(tools) = tools() else { return };
+    for protocol in ["2", "3"] {
+        let python = tools.join("venv/bin/python");
+        run_on_one_node(Command::new(python).arg(script("single_client.py")).arg(protocol));
+    }
+}
+
+#[test]
+fn ioredis_uses_every_type_of_a_single_node() {
+    let Some(tools) = tools() else { return };
+    let modules = tools.join("node_modules");
+    run_on_one_node(Command::new("node").env("NODE_PATH", modules).arg(script("single_client.js")));
 }
 
 #[test]
@@ -71,6 +87,16 @@ async fn the_redis_crate_uses_the_cluster_asynchronously() {
     let refused: redis::RedisResult<i64> = link.hget("key:1", "field").await;
     let error = refused.expect_err("a string is no hash");
     assert_eq!(error.code(), Some("WRONGTYPE"), "{error}");
+}
+
+/// Starts a node and runs a script on it.
+fn run_on_one_node(command: &mut Command) {
+    let node = TestServer::start(&["--worker-threads", "2"]);
+    let output = command.arg(node.port().to_string()).output().expect("the script starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{complaints}");
+    assert_eq!(said.trim(), "passed");
 }
 
 /// Starts a cluster, runs a script on it, and restarts the nodes that it asks to have restarted.

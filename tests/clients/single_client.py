@@ -1,0 +1,109 @@
+"""Uses one node as an application would, through redis-py. Arguments: PROTOCOL PORT.
+
+Prints `passed` at the end; any failure is an exception.
+"""
+
+import sys
+import threading
+
+import redis
+
+PROTOCOL, PORT = int(sys.argv[1]), int(sys.argv[2])
+
+
+def connect():
+    return redis.Redis(port=PORT, protocol=PROTOCOL, decode_responses=True)
+
+
+def equal(found, expected):
+    assert found == expected, f"expected {expected!r}, found {found!r}"
+
+
+def collections(node):
+    equal(node.rpush("list", *range(1000)), 1000)
+    equal(node.lrange("list", -3, -1), ["997", "998", "999"])
+    equal(node.lmove("list", "other", "LEFT", "RIGHT"), "0")
+    equal(node.sadd("set", *range(1000)), 1000)
+    equal(node.smembers("set"), {str(n) for n in range(1000)})
+    equal(node.hset("hash", mapping={f"f{n}": n for n in range(1000)}), 1000)
+    equal(len(node.hgetall("hash")), 1000)
+    equal(node.zadd("zset", {f"m{n}": n / 2 for n in range(1000)}), 1000)
+    equal(node.zrank("zset", "m500"), 500)
+    pairs = [list(pair) for pair in node.zrange("zset", 0, 1, withscores=True)]
+    equal(pairs, [["m0", 0.0], ["m1", 0.5]])
+    equal(node.zrangebyscore("zset", 499, "+inf"), ["m998", "m999"])
+    equal(node.pfadd("hll", *range(1000)), 1)
+    assert 980 <= node.pfcount("hll") <= 1020
+    equal(node.geoadd("geo", (13.361389, 38.115556, "Palermo")), 1)
+    equal(node.geosearch("geo", longitude=13, latitude=38, radius=100, unit="km"), ["Palermo"])
+    equal(len(list(node.hscan_iter("hash"))), 1000)
+    equal(len(list(node.zscan_iter("zset"))), 1000)
+    equal(sorted(node.sscan_iter("set"), key=int), [str(n) for n in range(1000)])
+
+
+def transactions(node):
+    with node.pipeline() as pipe:
+        pipe.set("balance", 10).incrby("balance", 5).get("balance")
+        equal(pipe.execute(), [True, 15, "15"])
+
+    def add_one(pipe):
+        balance = int(pipe.get("balance"))
+        pipe.multi()
+        pipe.set("balance", balance + 1)
+
+    def work():
+        mine = connect()
+        for _ in range(100):
+            mine.transaction(add_one, "balance")
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    equal(node.get("balance"), "415")
+
+
+def waiting(node):
+    results = []
+    taker = threading.Thread(target=lambda: results.append(connect().blpop("queue", timeout=20)))
+    taker.start()
+    while node.info("clients")["blocked_clients"] == 0:
+        pass
+    node.rpush("queue", "job")
+    taker.join()
+    equal([list(result) for result in results], [["queue", "job"]])
+    equal(node.blpop("queue", timeout=0.01), None)
+
+
+def messages(node):
+    listener = connect().pubsub()
+    listener.subscribe("news")
+    listener.psubscribe("n*")
+    equal([listener.get_message(timeout=20)["type"] for _ in range(2)], ["subscribe", "psubscribe"])
+    equal(node.publish("news", "hello"), 2)
+    told = [listener.get_message(timeout=20) for _ in range(2)]
+    told = [(message["type"], message["data"]) for message in told]
+    equal(told, [("message", "hello"), ("pmessage", "hello")])
+    node.config_set("notify-keyspace-events", "KEA")
+    events = connect().pubsub()
+    events.psubscribe("__keyevent@0__:*")
+    events.get_message(timeout=20)
+    node.set("noted", 1)
+    equal(events.get_message(timeout=20)["channel"], "__keyevent@0__:set")
+
+
+def streams(node):
+    equal(node.xgroup_create("stream", "workers", id="0", mkstream=True), True)
+    ids = [node.xadd("stream", {"n": n}) for n in range(10)]
+    got = node.xreadgroup("workers", "one", {"stream": ">"}, count=4)
+    entries = got["stream"][0] if isinstance(got, dict) else got[0][1]
+    equal([entry[0] for entry in entries], ids[:4])
+    equal(node.xack("stream", "workers", *ids[:2]), 2)
+    equal(node.xpending("stream", "workers")["pending"], 2)
+    equal(node.xautoclaim("stream", "workers", "two", min_idle_time=0)[1][0][0], ids[2])
+    equal(node.xinfo_stream("stream")["length"], 10)
+
+
+node = connect()
+for story in (collections, transactions, waiting, messages, streams):
+    story(node)
+print("passed")
