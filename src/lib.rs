@@ -10,6 +10,7 @@ pub mod config;
 pub mod resp;
 pub mod types;
 
+pub mod acl;
 pub mod keyspace;
 
 pub mod cluster;

@@ -5,6 +5,7 @@
 //! reports what it changed through [`Ctx::changed`], from which everything that follows a change
 //! derives.
 
+pub mod acl;
 mod args;
 pub mod bitmap;
 mod blocking;
@@ -24,6 +25,7 @@ pub mod keys;
 mod limits;
 pub mod list;
 mod monitor;
+pub mod permission;
 pub mod pubsub;
 pub mod scan;
 pub mod server;

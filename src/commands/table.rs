@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use super::{Command, Handler, KeyFinder};
+use crate::acl::{Catalog, Entry};
 use crate::spec::{Begin, Categories, CommandSpec, Find, Flags, KeyFlags};
 
 /// Every family's commands, containers before their subcommands.
@@ -10,6 +11,7 @@ const FAMILIES: &[&[&Command]] = &[
     super::connection::COMMANDS,
     super::cluster::COMMANDS,
     super::server::COMMANDS,
+    super::acl::COMMANDS,
     super::generic::COMMANDS,
     super::hash::COMMANDS,
     super::list::COMMANDS,
@@ -57,6 +59,7 @@ pub struct Table {
 }
 
 static TABLE: OnceLock<Table> = OnceLock::new();
+static CATALOG: OnceLock<Catalog> = OnceLock::new();
 
 /// Why `rename-command` cannot be followed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -97,6 +100,18 @@ impl Table {
         }
         TABLE.set(table).map_err(drop).expect("the table is installed before it is used");
         Ok(())
+    }
+
+    /// The commands as ACL rules know them: `rename-command` changes nothing there.
+    #[must_use]
+    pub fn catalog() -> &'static Catalog {
+        let entry = |command: &Registered| Entry {
+            name: command.spec.name,
+            categories: command.categories,
+            subcommands: command.subcommands.clone(),
+            is_subcommand: command.is_subcommand,
+        };
+        CATALOG.get_or_init(|| Catalog::new(Table::get().all().iter().map(entry).collect()))
     }
 
     fn build(families: &'static [&'static [&'static Command]]) -> Table {

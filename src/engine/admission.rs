@@ -6,7 +6,7 @@
 use smallvec::SmallVec;
 
 use crate::base::Slot;
-use crate::commands::{Ctx, Registered, Table, keys};
+use crate::commands::{Ctx, Registered, Table, keys, permission};
 use crate::keyspace::{Key, Keyspace};
 use crate::resp::RawRequest;
 use crate::spec::{CmdError, CmdResult, Flags};
@@ -67,7 +67,7 @@ fn echo(bytes: &[u8], max: usize) -> String {
     String::from_utf8_lossy(&bytes[..bytes.len().min(max)]).into_owned()
 }
 
-/// Gates that need no key: arity, authentication.
+/// Gates that need no key: arity, authentication, permission.
 #[inline]
 pub(super) fn before_keys(
     command: &'static Registered,
@@ -78,23 +78,30 @@ pub(super) fn before_keys(
     if !spec.arity.accepts(request.len()) {
         return Err(CmdError::WrongArity { command: spec.name });
     }
-    if !client.authenticated && !command.flags.contains(Flags::NO_AUTH) {
+    if !client.authenticated && !command.flags.contains(Flags::NO_AUTH) && !client.is_let_in() {
         return Err(CmdError::NoAuth);
     }
-    if client.flags.intersects(RESTRICTED) { is_allowed_now(command, client) } else { Ok(()) }
+    if client.flags.intersects(RESTRICTED) { is_allowed(command, request, client) } else { Ok(()) }
 }
 
 /// Flags of connections that may not send everything.
-const RESTRICTED: ClientFlags =
-    ClientFlags::MULTI.union(ClientFlags::SUBSCRIBED).union(ClientFlags::MONITOR);
+const RESTRICTED: ClientFlags = ClientFlags::LIMITED
+    .union(ClientFlags::MULTI)
+    .union(ClientFlags::SUBSCRIBED)
+    .union(ClientFlags::MONITOR);
 
-/// Whether the mode that the connection is in allows the command.
+/// Whether the connection's user, and the mode that it is in, allow the command.
 #[cold]
-fn is_allowed_now(command: &'static Registered, client: &Client) -> CmdResult<()> {
+fn is_allowed(
+    command: &'static Registered,
+    request: RawRequest<'_>,
+    client: &Client,
+) -> CmdResult<()> {
     let (flags, name) = (command.flags, command.spec.name);
     if client.flags.contains(ClientFlags::MULTI) && flags.contains(Flags::NO_MULTI) {
         return Err(CmdError::text("ERR Command not allowed inside a transaction"));
     }
+    permission::check(command, request, client)?;
     if client.only_listens() && !flags.contains(Flags::WHILE_SUBSCRIBED) {
         return Err(CmdError::owned(format!(
             "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \

@@ -278,6 +278,11 @@ fn reject(cx: &mut Ctx<'_>, step: &Step<'_>, refusal: &Refusal) {
     if cx.client.flags.contains(ClientFlags::MULTI) {
         cx.client.transaction.failed = true;
     }
+    if let (Refusal::Condition(error), Some(command)) = (refusal, step.command)
+        && error.is_noperm()
+    {
+        cx.note_denial(command, step.request, command);
+    }
     let executes = step.command.is_some_and(|command| command.spec.plan == Plan::Transaction);
     match refusal {
         Refusal::Condition(error) if executes => {

@@ -1,5 +1,6 @@
 //! One connection's conversation: bytes in, requests run in order, bytes out.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::blocking;
@@ -106,6 +107,10 @@ impl Session {
     pub fn run(&mut self, worker: &mut Worker) -> Progress {
         let mut turn = 0;
         loop {
+            let version = worker.server.acl.version();
+            if version != self.client.user_version {
+                self.look_up_user(worker, version);
+            }
             if self.killed || self.client.flags.contains(ClientFlags::CLOSE_AFTER_REPLY) {
                 return Progress::Closing;
             }
@@ -122,6 +127,26 @@ impl Session {
         }
     }
 
+    /// Looks what has become of the connection's user. Whose user is gone, or may no longer listen
+    /// to what it listens to, is disconnected, but not before it has the answer it waits for.
+    #[cold]
+    fn look_up_user(&mut self, worker: &Worker, version: u64) {
+        if matches!(self.wait, Some(Wait::Answer(_))) {
+            return;
+        }
+        self.client.user_version = version;
+        let Some(own) = &self.client.user else { return };
+        let users = worker.server.acl.users();
+        match users.get(&own.name).filter(|user| user.id == own.id) {
+            Some(user) => self.client.become_user(Arc::clone(user)),
+            None => return self.client.set(ClientFlags::CLOSE_AFTER_REPLY, true),
+        }
+        if !self.client.may_listen_on() {
+            tracing::debug!(client = self.client.shared.id, "client closed: channels lost");
+            self.client.set(ClientFlags::CLOSE_AFTER_REPLY, true);
+        }
+    }
+
     /// Parses the next requests; false when there is none to run.
     #[inline]
     fn parse(&mut self, worker: &mut Worker) -> bool {
@@ -132,7 +157,7 @@ impl Session {
             max_bulk_len: settings.proto_max_bulk_len as usize,
             max_query_buffer: settings.client_query_buffer_limit as usize,
             max_args: settings.proto_max_multibulk_len as usize,
-            authenticated: self.client.authenticated,
+            authenticated: self.client.is_let_in(),
             unauthenticated_args: settings.unauthenticated_max_multibulk_len as usize,
             unauthenticated_bulk_len: settings.unauthenticated_max_bulk_len as usize,
             ..Limits::default()
@@ -204,6 +229,8 @@ impl Session {
                     self.stop_waiting();
                 }
             }
+            // Looked at when the session runs.
+            Mail::UserChanged => {}
             Mail::ShardChannelGone(channel) => self.lose_shard_channel(&channel),
             Mail::Kill => self.killed = true,
             Mail::Unblock(with_error) => self.nudge = Some(Nudge::Unblock(with_error)),

@@ -49,7 +49,15 @@ impl Local {
             Keyspace::new(settings.databases as usize, KeyHasher::seeded(&mut rng), THREADS);
         let stats = Stats::new(THREADS, Table::get().all().len());
         let control = Control::new(sender);
-        let server = Arc::new(Server::new(identity, settings, keyspace, stats, control, None));
+        let server = Arc::new(Server::new(
+            identity,
+            settings,
+            keyspace,
+            stats,
+            control,
+            None,
+            Table::catalog(),
+        ));
         let origin = Origin {
             peer: "127.0.0.1:1".to_owned(),
             local: "127.0.0.1:2".to_owned(),
@@ -60,8 +68,10 @@ impl Local {
         };
         let shared = Arc::new(ClientShared::new(server.clients.next_id(), origin, Millis(1)));
         server.clients.insert(Arc::clone(&shared));
+        let mut client = Client::new(shared, true);
+        client.log_out(server.acl.users().default_user());
         let worker = Worker::new(0, Arc::clone(&server), rng);
-        Local { server, asks, worker, session: Session::new(Client::new(shared, true)) }
+        Local { server, asks, worker, session: Session::new(client) }
     }
 
     /// Runs one command and returns its reply.
@@ -160,7 +170,10 @@ impl Local {
     pub fn require_password(&mut self, password: &[u8]) {
         let mut settings = Settings::clone(&self.server.settings.load());
         settings.requirepass = Some(password.to_vec());
+        let new = self.server.acl.new_users(&settings);
+        let users = self.server.acl.users().with_default_password(Some(password), new);
         self.server.settings.store(Arc::new(settings));
+        self.server.put_users(users);
         self.session.client.authenticated = false;
     }
 

@@ -116,7 +116,7 @@ impl Acceptor {
             self.server.stats.connections_rejected.fetch_add(1, Ordering::Relaxed);
             return refuse(&socket, FULL);
         }
-        let open = settings.protected_mode && settings.requirepass.is_none();
+        let open = settings.protected_mode && self.server.acl.users().default_user().no_password;
         if open && !origin.loopback {
             self.server.clients.dismiss();
             self.server.stats.connections_rejected.fetch_add(1, Ordering::Relaxed);

@@ -13,6 +13,7 @@ use sd_notify::NotifyState;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::acl::{self, UsersError};
 use super::bus::{Bus, BusError};
 use super::config_file::{self, ConfigFile, Loaded};
 use super::control::{ControlError, ControlLoop};
@@ -55,6 +56,8 @@ enum StartError {
     Thread(#[source] io::Error),
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
+    #[error(transparent)]
+    Users(#[from] UsersError),
     #[error(transparent)]
     Rename(#[from] RenameError),
     #[error("could not listen")]
@@ -100,6 +103,7 @@ fn serve(loaded: Loaded) -> Result<(), StartError> {
     let bus = settings.cluster_enabled.then(|| Bus::open(&settings)).transpose()?;
     let view = bus.as_ref().map(Bus::view);
     let server = Arc::new(build(settings, file.as_ref(), Control::new(control), view));
+    acl::load_at_start(&server, &server.settings())?;
     server.memory.ask(resources::allocated);
     let couriers = server.courier.set(Box::new(Courier::default()));
     couriers.expect("a fresh server has no courier");
@@ -168,7 +172,7 @@ fn build(
     let threads = worker_threads + OTHER_THREADS;
     let keyspace = Keyspace::new(databases, KeyHasher::seeded(&mut rng), threads);
     let stats = Stats::new(threads, Table::get().all().len());
-    Server::new(identity, settings, keyspace, stats, control, view)
+    Server::new(identity, settings, keyspace, stats, control, view, Table::catalog())
 }
 
 /// Kernel, release and machine, as far as the system tells.

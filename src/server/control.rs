@@ -13,7 +13,7 @@ use super::config_file::ConfigFile;
 use super::cron::Cron;
 use super::listeners::Listeners;
 use super::logging::Logging;
-use super::{resources, unsupported};
+use super::{acl, resources, unsupported};
 use crate::base::Millis;
 use crate::config::{Caller, SetError, Settings};
 use crate::engine::unix_time;
@@ -115,6 +115,7 @@ impl ControlLoop {
         let answer = match ask.request {
             Request::ConfigSet { pairs, caller } => self.config_set(&pairs, caller)?,
             Request::ConfigRewrite => self.config_rewrite(),
+            Request::Acl(request) => acl::serve(&self.server, request),
             Request::Pause(pause) => {
                 self.set_pause(pause);
                 Ok(Value::ok())
@@ -196,6 +197,11 @@ impl ControlLoop {
         self.logging.apply(&after);
         let after = Arc::new(after);
         self.server.put_in_force(Arc::clone(&after));
+        if before.requirepass != after.requirepass {
+            let new = self.server.acl.new_users(&after);
+            let password = after.requirepass.as_deref();
+            self.server.put_users(self.server.acl.users().with_default_password(password, new));
+        }
         if let Some(bus) = &mut self.bus {
             bus.reconfigure(&after)?;
         }
@@ -207,7 +213,7 @@ impl ControlLoop {
             return Err(CmdError::text("ERR The server is running without a config file"));
         };
         let path = file.path.display();
-        file.rewrite(&self.server.settings.load()).map_err(|error| {
+        file.rewrite(&acl::settings_with_users(&self.server)).map_err(|error| {
             tracing::warn!(%error, %path, "config rewrite failed");
             CmdError::owned(format!("ERR Rewriting config file: {error}"))
         })?;

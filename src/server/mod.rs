@@ -2,6 +2,7 @@
 //! machines.
 
 mod accept;
+mod acl;
 mod boot;
 mod bus;
 mod config_file;

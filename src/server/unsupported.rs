@@ -19,12 +19,6 @@ const RULES: &[Rule] = &[
     ("replicaof", |s| s.replicaof.is_some(), "nothing is replicated in this version"),
     ("tls-port", |s| s.tls_port != 0, "there is no TLS in this version"),
     ("tls-cluster", |s| s.tls_cluster, "there is no TLS in this version"),
-    ("user", |s| !s.user.is_empty(), "there are no ACL users in this version: use requirepass"),
-    (
-        "aclfile",
-        |s| !s.aclfile.is_empty(),
-        "there are no ACL users in this version: use requirepass",
-    ),
 ];
 
 /// Refuses what `settings` ask for in vain, unless `before` asked for it already.

@@ -96,8 +96,9 @@ async fn serve(socket: Socket, origin: Origin, worker: Rc<RefCell<Worker>>) {
     let shared = Arc::new(ClientShared::new(id, origin, now));
     server.clients.insert(Arc::clone(&shared));
     let registered = Arc::clone(&shared);
-    let authenticated = server.settings.load().requirepass.is_none();
-    let session = Session::new(Client::new(shared, authenticated));
+    let mut client = Client::new(shared, false);
+    client.log_out(server.acl.users().default_user());
+    let session = Session::new(client);
     match socket {
         Socket::Tcp(stream) => {
             if let Ok(stream) = TcpStream::from_std(stream) {

@@ -5,7 +5,7 @@
 
 use bitflags::bitflags;
 
-use super::{Categories, Flags};
+use super::{Categories, Channels, Flags};
 
 /// One command or subcommand. Unset fields come from [`CommandSpec::BASE`].
 #[derive(Debug)]
@@ -21,6 +21,7 @@ pub struct CommandSpec {
     /// Categories that follow neither from the group nor from the flags; `None`: the group's own.
     pub categories: Option<Categories>,
     pub keys: &'static [KeySpec],
+    pub channels: Channels,
     pub args: &'static [Arg],
     /// Hints for clients and proxies, as COMMAND INFO prints them.
     pub tips: &'static [&'static str],
@@ -41,6 +42,7 @@ impl CommandSpec {
         flags: Flags::empty(),
         categories: None,
         keys: &[],
+        channels: Channels::None,
         args: &[],
         tips: &[],
         history: &[],

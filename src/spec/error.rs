@@ -48,6 +48,12 @@ pub enum CmdError {
     NoAuth,
     #[error("WRONGPASS invalid username-password pair or user is disabled.")]
     WrongPass,
+    #[error("NOPERM this user has no permissions to run the '{command}' command")]
+    NoPermCommand { command: &'static str },
+    #[error("NOPERM this user has no permissions to access one of the keys used as arguments")]
+    NoPermKey,
+    #[error("NOPERM this user has no permissions to access one of the channels used as arguments")]
+    NoPermChannel,
     #[error("OOM command not allowed when used memory > 'maxmemory'.")]
     OutOfMemory,
     #[error("LOADING Redis is loading the dataset in memory")]
@@ -66,6 +72,15 @@ pub enum CmdError {
 }
 
 impl CmdError {
+    /// Whether the user may not do it.
+    #[must_use]
+    pub fn is_noperm(&self) -> bool {
+        matches!(
+            self,
+            CmdError::NoPermCommand { .. } | CmdError::NoPermKey | CmdError::NoPermChannel
+        )
+    }
+
     /// A fixed text that only one command uses, code included.
     #[must_use]
     pub const fn text(text: &'static str) -> CmdError {

@@ -103,6 +103,17 @@ bitflags! {
     }
 }
 
+/// Which arguments name channels, which ACL rules are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channels {
+    None,
+    /// The first.
+    First,
+    All,
+    /// All, and they are patterns.
+    Patterns,
+}
+
 impl Categories {
     pub const NAMES: &'static [(Categories, &'static str)] = &[
         (Categories::KEYSPACE, "keyspace"),

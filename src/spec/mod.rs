@@ -13,4 +13,4 @@ pub use command::{
 };
 pub use error::{CmdError, CmdResult};
 pub use event::Event;
-pub use flags::{Categories, Flags};
+pub use flags::{Categories, Channels, Flags};

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use super::pubsub::{Medium, Subscriptions};
 use super::transaction::Transaction;
 use super::watches::Watching;
+use crate::acl::{DEFAULT_USER, User};
 use crate::base::Millis;
 use crate::config::Caller;
 use crate::resp::{Proto, Value};
@@ -52,6 +53,8 @@ bitflags! {
         const UNBLOCKABLE = 1 << 13;
         /// ASKING: the next command may touch an importing slot.
         const ASKING_NEXT = 1 << 14;
+        /// Its user may not do everything.
+        const LIMITED = 1 << 15;
     }
 }
 
@@ -61,7 +64,12 @@ pub struct Client {
     pub shared: Arc<ClientShared>,
     pub db: u8,
     pub proto: Proto,
+    /// Has logged in, or was let in without.
     pub authenticated: bool,
+    /// Whose connection it is; `None` for one that nothing is forbidden to.
+    pub user: Option<Arc<User>>,
+    /// The version of the table of users that `user` was looked up in.
+    pub user_version: u64,
     pub flags: ClientFlags,
     /// Where the log ended after this connection's latest write.
     pub logged_to: u64,
@@ -81,6 +89,8 @@ impl Client {
             db: 0,
             proto: Proto::Resp2,
             authenticated,
+            user: None,
+            user_version: 0,
             flags,
             logged_to: 0,
             transaction: Transaction::default(),
@@ -93,6 +103,36 @@ impl Client {
     #[must_use]
     pub fn guest(shared: Arc<ClientShared>, db: u8, proto: Proto) -> Client {
         Client { db, proto, ..Client::new(shared, true) }
+    }
+
+    /// A connection that has not logged in: it is the default user's.
+    pub fn log_out(&mut self, default: &Arc<User>) {
+        self.authenticated = default.is_open();
+        self.become_user(Arc::clone(default));
+    }
+
+    /// Makes it the connection of a user, or of what has become of its user.
+    pub fn become_user(&mut self, user: Arc<User>) {
+        self.set(ClientFlags::LIMITED, !user.is_unrestricted());
+        self.shared.details.lock().user = user.name.to_vec();
+        self.user = Some(user);
+    }
+
+    /// Whether it may send what needs a login. The default user may have lost its password since
+    /// it came.
+    #[must_use]
+    pub fn is_let_in(&self) -> bool {
+        self.authenticated || self.user.as_ref().is_some_and(|user| user.is_open())
+    }
+
+    /// Whether its user may still listen to all that it listens to.
+    #[must_use]
+    pub fn may_listen_on(&self) -> bool {
+        let Some(user) = &self.user else { return true };
+        [Medium::Channel, Medium::Pattern, Medium::ShardChannel].into_iter().all(|medium| {
+            let is_pattern = medium == Medium::Pattern;
+            self.subscriptions.of(medium).iter().all(|name| user.allows_channel(name, is_pattern))
+        })
     }
 
     /// Whether RESP2 lets it do nothing but manage its subscriptions.
@@ -170,7 +210,7 @@ pub struct ClientShared {
 #[derive(Clone, Debug)]
 pub struct ClientDetails {
     pub name: Vec<u8>,
-    pub user: String,
+    pub user: Vec<u8>,
     pub db: u8,
     pub proto: Proto,
     pub lib_name: Vec<u8>,
@@ -190,6 +230,8 @@ pub enum Mail {
     Served { ticket: u64, reply: Bytes },
     /// The writes that the connection waits for are safe.
     Durable { ticket: u64 },
+    /// The connection's user has changed, or is gone: look again.
+    UserChanged,
     /// CLIENT PAUSE has ended.
     Wake,
     /// What a blocking command waits for may be served elsewhere or be gone: look again.
@@ -228,7 +270,7 @@ impl ClientShared {
         flags.set(ClientFlags::UNIX_SOCKET, origin.unix_socket);
         let details = ClientDetails {
             name: Vec::new(),
-            user: "default".to_owned(),
+            user: DEFAULT_USER.to_vec(),
             db: 0,
             proto: Proto::Resp2,
             lib_name: Vec::new(),

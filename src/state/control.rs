@@ -23,6 +23,7 @@ pub enum Request {
         caller: Caller,
     },
     ConfigRewrite,
+    Acl(AclRequest),
     /// A CLUSTER subcommand that reads or changes the cluster machine.
     Cluster {
         command: Admin,
@@ -41,6 +42,31 @@ pub enum Request {
         message: Vec<u8>,
         shard: bool,
     },
+}
+
+/// What ACL commands want done.
+#[derive(Debug)]
+pub enum AclRequest {
+    SetUser {
+        name: Vec<u8>,
+        rules: Secrets,
+    },
+    DelUser(Vec<Vec<u8>>),
+    Load,
+    Save,
+    /// A random password of so many hexadecimal digits.
+    GenPass {
+        digits: usize,
+    },
+}
+
+/// Words that no log may hold.
+pub struct Secrets(pub Vec<Vec<u8>>);
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(redacted)")
+    }
 }
 
 /// What the data plane saw of the keys while it posted a CLUSTER subcommand: the control plane

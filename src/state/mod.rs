@@ -4,6 +4,7 @@
 //! Hot counters are per worker, written by their owner alone and only read by others, so that
 //! counting a command never bounces a cache line between cores.
 
+pub mod acl;
 pub mod client;
 pub mod conditions;
 pub mod control;
@@ -23,6 +24,7 @@ pub mod transaction;
 pub mod waiters;
 pub mod watches;
 
+pub use acl::Acl;
 pub use client::{Client, ClientFlags, ClientShared, Mail};
 pub use conditions::Conditions;
 pub use control::{Ask, Control, Request};

@@ -8,9 +8,10 @@ use arc_swap::ArcSwap;
 use super::courier::Courier;
 use super::memory::{Gauge, Resources};
 use super::{
-    Conditions, Control, Dump, Durability, LatencyMonitor, Monitors, PubSub, Registry, SlowLog,
-    Stats, Waiters, Watches,
+    Acl, Conditions, Control, Dump, Durability, LatencyMonitor, Mail, Monitors, PubSub, Registry,
+    SlowLog, Stats, Waiters, Watches,
 };
+use crate::acl::{Catalog, Users};
 use crate::base::{Millis, ReplId};
 use crate::cluster::ClusterView;
 use crate::config::Settings;
@@ -38,6 +39,7 @@ pub struct Server {
     pub identity: Identity,
     pub keyspace: Keyspace,
     pub stats: Stats,
+    pub acl: Acl,
     pub clients: Registry,
     pub slowlog: SlowLog,
     pub latency: LatencyMonitor,
@@ -70,9 +72,11 @@ impl Server {
         stats: Stats,
         control: Control,
         cluster: Option<ClusterView>,
+        catalog: &'static Catalog,
     ) -> Server {
         follow(&keyspace, &settings);
         Server {
+            acl: Acl::new(catalog, &settings),
             clients: Registry::new(identity.worker_threads),
             identity,
             keyspace,
@@ -99,6 +103,20 @@ impl Server {
     pub fn put_in_force(&self, settings: Arc<Settings>) {
         follow(&self.keyspace, &settings);
         self.settings.store(settings);
+    }
+
+    /// Puts a new table of users in force, and has the connections look whose user is changed or
+    /// gone. Only the control plane does this.
+    pub fn put_users(&self, users: Users) {
+        let after = Arc::new(users);
+        let before = self.acl.put(Arc::clone(&after));
+        for client in self.clients.all() {
+            let name = client.details.lock().user.clone();
+            let users = before.get(&name).zip(after.get(&name));
+            if users.is_none_or(|(before, after)| !Arc::ptr_eq(before, after)) {
+                client.post(Mail::UserChanged);
+            }
+        }
     }
 
     /// The process's use of memory as of now.

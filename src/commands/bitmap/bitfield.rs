@@ -4,8 +4,10 @@ use smallvec::SmallVec;
 
 use super::field::{Action, Overflow, Step, Width};
 use super::scaled_bit_offset;
+use crate::commands::keys::Found;
 use crate::commands::{Args, Command, Ctx, Reply};
 use crate::keyspace::Key;
+use crate::resp::RawRequest;
 use crate::spec::{
     Arg, Arity, CmdError, CmdResult, CommandSpec, Event, Flags, Group, KeyFlags, KeySpec, Plan,
 };
@@ -88,7 +90,28 @@ pub const BITFIELD: Command = Command::new(
         ..CommandSpec::BASE
     },
     bitfield,
-);
+)
+.with_keys(find_key);
+
+/// The key, which is only read if there is nothing but GET.
+fn find_key(request: RawRequest<'_>, found: &mut Found) -> CmdResult<()> {
+    let mut index = 2;
+    let only_reads = loop {
+        let left = request.len().saturating_sub(index);
+        let Some(word) = request.get(index) else { break true };
+        match word.to_ascii_uppercase().as_slice() {
+            b"GET" if left >= 3 => index += 3,
+            b"OVERFLOW" if left >= 2 => index += 2,
+            _ => break false,
+        }
+    };
+    let flags = match only_reads {
+        true => KeyFlags::RO.union(KeyFlags::ACCESS),
+        false => KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE),
+    };
+    found.push((1, flags));
+    Ok(())
+}
 
 fn bitfield(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;

@@ -21,7 +21,7 @@ const LETTERS: &[(ClientFlags, u8)] = &[
 ];
 
 /// One line, without its line break.
-pub(super) fn describe(client: &ClientShared, now: Millis) -> Vec<u8> {
+pub(in crate::commands) fn describe(client: &ClientShared, now: Millis) -> Vec<u8> {
     let details = client.details.lock().clone();
     let mut line = Vec::with_capacity(256);
     let since = |then: Millis| now.since(then).as_secs();
@@ -68,7 +68,7 @@ pub(super) fn describe(client: &ClientShared, now: Millis) -> Vec<u8> {
     put("tot-mem", &number(client.memory()));
     put("events", if output > 0 { b"rw" } else { b"r" });
     put("cmd", command.map_or("NULL", |command| command.spec.name).as_bytes());
-    put("user", details.user.as_bytes());
+    put("user", &details.user);
     put("redir", b"-1");
     put("resp", if details.proto == Proto::Resp3 { b"3" } else { b"2" });
     put("lib-name", &details.lib_name);

@@ -5,6 +5,8 @@ mod describe;
 mod others;
 mod session;
 
+pub(super) use describe::describe;
+
 use super::Command;
 
 pub const COMMANDS: &[&Command] = &[

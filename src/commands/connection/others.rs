@@ -193,7 +193,7 @@ fn client_kill(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
             b"LADDR" => filter.local = Some(value),
             b"USER" => {
                 filter.user = Some(value);
-                if value != b"default" {
+                if cx.server.acl.users().get(value).is_none() {
                     let name = String::from_utf8_lossy(value);
                     return Err(CmdError::owned(format!("ERR No such user '{name}'")));
                 }
@@ -229,7 +229,7 @@ impl Filter<'_> {
             && self.class.is_none_or(|class| class == Class::of(client))
             && text(self.peer, &client.peer)
             && text(self.local, &client.local)
-            && text(self.user, &client.details.lock().user)
+            && self.user.is_none_or(|user| user == client.details.lock().user)
             && !(self.skip_me && client.id == me)
     }
 }

@@ -1,14 +1,12 @@
 //! Talking to the connection itself: PING, ECHO, AUTH, HELLO, SELECT, RESET, QUIT.
 
-use crate::commands::{Args, Command, Ctx, Reply};
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
+use crate::acl::DEFAULT_USER;
+use crate::commands::{Args, Command, Ctx, Reply};
 use crate::resp::Proto;
 use crate::spec::{Arg, Arity, CmdError, CmdResult, CommandSpec, Flags, Group, Plan};
 use crate::state::ClientFlags;
-
-/// The one user there is.
-const DEFAULT_USER: &str = "default";
 
 pub const PING: Command = Command::new(
     CommandSpec {
@@ -89,36 +87,30 @@ pub const AUTH: Command = Command::new(
 fn auth(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     (1..=2.min(args.left())).for_each(|index| cx.redact(index));
     let (user, password) = match args.left() {
-        1 if cx.settings.requirepass.is_none() => {
+        1 if cx.server.acl.users().default_user().no_password => {
             return Err(CmdError::text(
                 "ERR AUTH <password> called without any password configured for the default user. \
                  Are you sure your configuration is correct?",
             ));
         }
-        1 => (DEFAULT_USER.as_bytes(), args.bytes()?),
+        1 => (DEFAULT_USER, args.bytes()?),
         2 => (args.bytes()?, args.bytes()?),
         _ => return Err(CmdError::Syntax),
     };
-    authenticate(cx, user, password)?;
+    authenticate(cx, args, user, password)?;
     Ok(Reply::Ok)
 }
 
 /// Makes the connection the user's, if the password is right.
-fn authenticate(cx: &mut Ctx<'_>, user: &[u8], password: &[u8]) -> CmdResult<()> {
-    let expected = cx.settings.requirepass.as_deref();
-    let right = expected.is_none_or(|expected| same_secret(expected, password));
-    if user != DEFAULT_USER.as_bytes() || !right {
-        cx.server.stats.acl_access_denied_auth.fetch_add(1, Ordering::Relaxed);
+fn authenticate(cx: &mut Ctx<'_>, args: &Args<'_>, name: &[u8], password: &[u8]) -> CmdResult<()> {
+    let users = cx.server.acl.users();
+    let Some(user) = users.get(name).filter(|user| user.accepts(password)) else {
+        cx.note_failed_login(args.command(), name);
         return Err(CmdError::WrongPass);
-    }
+    };
     cx.client.authenticated = true;
+    cx.client.become_user(Arc::clone(user));
     Ok(())
-}
-
-/// Compares without telling by its duration where two secrets first differ.
-fn same_secret(expected: &[u8], given: &[u8]) -> bool {
-    let differ = expected.iter().zip(given).fold(0, |differ, (a, b)| differ | (a ^ b));
-    expected.len() == given.len() && differ == 0
 }
 
 pub const HELLO: Command = Command::new(
@@ -191,12 +183,12 @@ fn hello(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         }
     }
     if let Some((user, password)) = credentials {
-        authenticate(cx, user, password)?;
+        authenticate(cx, args, user, password)?;
     }
-    if !cx.client.authenticated {
+    if !cx.client.is_let_in() {
         return Err(CmdError::text(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
-             HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and \
+             HELLO AUTH <user> <pass> option can be used to authenticate the client and \
              select the RESP protocol version at the same time",
         ));
     }
@@ -303,7 +295,7 @@ fn reset(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
     cx.client.select(0);
     cx.client.speak(Proto::Resp2);
     cx.out.set_proto(Proto::Resp2);
-    cx.client.authenticated = cx.settings.requirepass.is_none();
+    cx.client.log_out(cx.server.acl.users().default_user());
     cx.client.shared.details.lock().name.clear();
     Ok(Reply::Simple("RESET"))
 }

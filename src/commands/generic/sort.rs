@@ -23,6 +23,11 @@ const NOT_A_SCORE: CmdError =
 const BY_DENIED: CmdError = CmdError::text("ERR BY option of SORT denied in Cluster mode.");
 const GET_DENIED: CmdError = CmdError::text("ERR GET option of SORT denied in Cluster mode.");
 
+const BY_NOT_PERMITTED: CmdError =
+    CmdError::text("ERR BY option of SORT denied due to insufficient ACL permissions.");
+const GET_NOT_PERMITTED: CmdError =
+    CmdError::text("ERR GET option of SORT denied due to insufficient ACL permissions.");
+
 pub const SORT: Command = Command::new(
     CommandSpec {
         name: "sort",
@@ -192,12 +197,18 @@ impl<'a> Query<'a> {
                     if pattern.varies() && cx.view.is_some() {
                         return Err(BY_DENIED);
                     }
+                    if pattern.varies() && !cx.may_read_all(args) {
+                        return Err(BY_NOT_PERMITTED);
+                    }
                     query.by = Some(pattern);
                 }
                 b"GET" => {
                     query.get.push(Pattern::new(args.bytes()?));
                     if cx.view.is_some() {
                         return Err(GET_DENIED);
+                    }
+                    if !cx.may_read_all(args) {
+                        return Err(GET_NOT_PERMITTED);
                     }
                 }
                 _ => return Err(CmdError::Syntax),

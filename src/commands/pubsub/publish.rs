@@ -6,7 +6,9 @@ use bytes::Bytes;
 
 use crate::commands::{Args, Command, Ctx, Reply};
 use crate::resp::Value;
-use crate::spec::{Arg, Arity, CmdResult, CommandSpec, Flags, Group, KeyFlags, KeySpec, Plan};
+use crate::spec::{
+    Arg, Arity, Channels, CmdResult, CommandSpec, Flags, Group, KeyFlags, KeySpec, Plan,
+};
 use crate::state::{Ask, ClientShared, Request, pubsub};
 
 const FLAGS: Flags = Flags::PUBSUB.union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST);
@@ -21,6 +23,7 @@ pub const PUBLISH: Command = Command::new(
         group: Group::Pubsub,
         arity: Arity::Exact(3),
         flags: FLAGS,
+        channels: Channels::First,
         args: &[Arg::string("channel"), Arg::string("message")],
         plan: Plan::Batch,
         ..CommandSpec::BASE
@@ -39,6 +42,7 @@ pub const SPUBLISH: Command = Command::new(
         arity: Arity::Exact(3),
         flags: FLAGS.union(Flags::SHARD_CHANNELS),
         keys: &[KeySpec::one(1, KeyFlags::NOT_KEY)],
+        channels: Channels::First,
         args: &[Arg::string("shardchannel"), Arg::string("message")],
         plan: Plan::Batch,
         ..CommandSpec::BASE

@@ -5,7 +5,8 @@ use bytes::Bytes;
 use crate::commands::{Args, Command, Ctx, Reply};
 use crate::resp::Encoder;
 use crate::spec::{
-    Arg, ArgKind, Arity, CmdError, CmdResult, CommandSpec, Flags, Group, KeyFlags, KeySpec,
+    Arg, ArgKind, Arity, Channels, CmdError, CmdResult, CommandSpec, Flags, Group, KeyFlags,
+    KeySpec,
 };
 use crate::state::ClientFlags;
 use crate::state::pubsub::{Medium, Subscriptions};
@@ -28,6 +29,7 @@ pub const SUBSCRIBE: Command = Command::new(
         group: Group::Pubsub,
         arity: Arity::AtLeast(2),
         flags: FLAGS,
+        channels: Channels::All,
         args: &[Arg::string("channel").multiple()],
         ..CommandSpec::BASE
     },
@@ -58,6 +60,7 @@ pub const PSUBSCRIBE: Command = Command::new(
         group: Group::Pubsub,
         arity: Arity::AtLeast(2),
         flags: FLAGS,
+        channels: Channels::Patterns,
         args: &[Arg::block("pattern", &[Arg::new("pattern", ArgKind::Pattern)]).multiple()],
         ..CommandSpec::BASE
     },
@@ -90,6 +93,7 @@ pub const SSUBSCRIBE: Command = Command::new(
         arity: Arity::AtLeast(2),
         flags: SHARD_FLAGS,
         keys: SHARD_CHANNELS,
+        channels: Channels::All,
         args: &[Arg::string("shardchannel").multiple()],
         ..CommandSpec::BASE
     },

@@ -3,8 +3,10 @@
 use super::compare::is_text;
 use super::{new_value, write_or_null, write_value};
 use crate::commands::expiry::{ExpiryOption, When};
+use crate::commands::keys::Found;
 use crate::commands::{Args, Command, Ctx, Reply};
 use crate::keyspace::{Key, Lifetime, NewStr};
+use crate::resp::RawRequest;
 use crate::spec::{
     Arg, ArgKind, Arity, CmdError, CmdResult, CommandSpec, Deprecated, Event, Flags, Group,
     KeyFlags, KeySpec, Plan,
@@ -60,7 +62,19 @@ pub const SET: Command = Command::new(
         ..CommandSpec::BASE
     },
     set,
-);
+)
+.with_keys(find_set_key);
+
+/// The key, which is read only with GET.
+fn find_set_key(request: RawRequest<'_>, found: &mut Found) -> CmdResult<()> {
+    let reads = request.args().skip(3).any(|arg| arg.eq_ignore_ascii_case(b"get"));
+    let flags = match reads {
+        true => KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE),
+        false => KeyFlags::OW.union(KeyFlags::UPDATE),
+    };
+    found.push((1, flags));
+    Ok(())
+}
 
 #[inline]
 fn set(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {

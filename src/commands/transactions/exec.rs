@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::commands::{Args, Command, Ctx, Reply, Table, keys};
+use crate::commands::{Args, Command, Ctx, Registered, Reply, Table, keys};
 use crate::keyspace::Key;
 use crate::spec::{Arity, CmdError, CmdResult, CommandSpec, Flags, Group, Plan};
 use crate::state::transaction::{Execution, Queued};
@@ -26,7 +26,7 @@ pub const EXEC: Command = Command::new(
     exec,
 );
 
-fn exec(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
+fn exec(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let Some(execution) = cx.execution else {
         return Err(CmdError::text("ERR EXEC without MULTI"));
     };
@@ -39,7 +39,7 @@ fn exec(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
     cx.may_block = false;
     cx.out.array(execution.transaction.queued.len());
     for queued in &execution.transaction.queued {
-        run(cx, queued);
+        run(cx, queued, args.command());
     }
     cx.may_block = true;
     Ok(Reply::Written)
@@ -55,7 +55,7 @@ fn is_outdated(cx: &mut Ctx<'_>, execution: &Execution) -> bool {
     gone || execution.watching.watcher.is_touched()
 }
 
-fn run(cx: &mut Ctx<'_>, queued: &Queued) {
+fn run(cx: &mut Ctx<'_>, queued: &Queued, exec: &'static Registered) {
     let command = Table::get().by_index(queued.command).expect("it was queued by its number");
     let request = queued.request.as_raw();
     // SELECT may have come before.
@@ -68,6 +68,9 @@ fn run(cx: &mut Ctx<'_>, queued: &Queued) {
     if keys::find(command, request, &mut found).is_ok() {
         found.sort_unstable_by_key(|&(index, _)| index);
         bound.extend(found.iter().map(|&(index, _)| cx.db.key(request.arg(index as usize))));
+    }
+    if let Err(error) = cx.check_queued(command, request, exec) {
+        return cx.write_error(&error);
     }
     let mark = cx.out.mark();
     let result = cx.call(command, request, &bound);

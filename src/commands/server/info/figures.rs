@@ -90,6 +90,9 @@ fn work(lines: &mut Lines, cx: &Ctx<'_>) {
         ("reply_buffer_shrinks", 0),
         ("reply_buffer_expands", 0),
         ("acl_access_denied_auth", load(&stats.acl_access_denied_auth)),
+        ("acl_access_denied_cmd", load(&stats.acl_access_denied_cmd)),
+        ("acl_access_denied_key", load(&stats.acl_access_denied_key)),
+        ("acl_access_denied_channel", load(&stats.acl_access_denied_channel)),
     ]);
 }
 
