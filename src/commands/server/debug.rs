@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::digest;
 use crate::base::number::parse_i64;
 use crate::commands::{Args, Command, Ctx, Reply, help};
 use crate::spec::{Arity, CmdError, CmdResult, CommandSpec, Flags, Group, Plan};
@@ -13,6 +14,8 @@ const ACTIONS: &[(&str, std::ops::RangeInclusive<usize>, Action)] = &[
         help::write(cx.out, HELP);
         Ok(Reply::Written)
     }),
+    ("DIGEST", 0..=0, digest::digest),
+    ("DIGEST-VALUE", 0..=usize::MAX, digest::digest_value),
     ("SLEEP", 1..=1, sleep),
     ("OBJECT", 1..=2, object),
     ("SET-ACTIVE-EXPIRE", 1..=1, set_active_expire),
@@ -107,6 +110,10 @@ fn log(_: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
 
 const HELP: &[&str] = &[
     "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "DIGEST",
+    "    Output a hex signature representing the current DB content.",
+    "DIGEST-VALUE <key> [<key> ...]",
+    "    Output a hex signature of the values of all the specified keys.",
     "ERROR <string>",
     "    Return a Redis protocol error with <string> as message.",
     "LOG <message>",

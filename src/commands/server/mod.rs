@@ -3,6 +3,7 @@
 mod command;
 mod config;
 mod debug;
+mod digest;
 mod docs;
 mod getkeys;
 mod info;
