@@ -27,6 +27,7 @@ pub mod list;
 mod monitor;
 pub mod permission;
 pub mod pubsub;
+pub mod replication;
 pub mod scan;
 pub mod server;
 pub mod set;
@@ -41,6 +42,7 @@ pub use blocking::{Blocking, Wanted};
 pub use context::{Ctx, Effects, Reply};
 pub use durable::{GETACK, Report, WantedDurable};
 pub use follow::Followers;
+pub use limits::limits_of;
 pub use table::{Registered, Table};
 
 use crate::resp::{Encoder, RawRequest};

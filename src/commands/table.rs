@@ -23,6 +23,7 @@ const FAMILIES: &[&[&Command]] = &[
     super::geo::COMMANDS,
     super::transactions::COMMANDS,
     super::pubsub::COMMANDS,
+    super::replication::COMMANDS,
     super::monitor::COMMANDS,
     super::hyperloglog::COMMANDS,
 ];

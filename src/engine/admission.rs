@@ -161,7 +161,9 @@ where
 /// Whether CLIENT PAUSE holds a command with these flags back.
 #[inline]
 pub(super) fn is_paused(flags: Flags, conditions: Condition) -> bool {
-    if !conditions.intersects(Condition::PAUSE_ALL.union(Condition::PAUSE_WRITES)) {
+    const PAUSES: Condition =
+        Condition::PAUSE_ALL.union(Condition::PAUSE_WRITES).union(Condition::HANDOVER);
+    if !conditions.intersects(PAUSES) {
         return false;
     }
     conditions.contains(Condition::PAUSE_ALL)
@@ -179,15 +181,28 @@ pub(super) struct Asked {
 type Gate = fn(&Ctx<'_>, Asked, Condition) -> CmdResult<()>;
 
 /// In the order in which refusals win; cluster routing comes before all of them.
-const GATES: &[Gate] = &[debug_is_enabled, memory_is_left, dataset_is_loaded];
+const GATES: &[Gate] = &[
+    debug_is_enabled,
+    memory_is_left,
+    replicas_are_enough,
+    primary_is_here,
+    data_is_fresh,
+    dataset_is_loaded,
+];
 
 /// Conditions and flags under which the slow gates must be asked.
-const SUSPICIOUS: Condition = Condition::LOADING.union(Condition::OUT_OF_MEMORY);
+const SUSPICIOUS: Condition = Condition::LOADING
+    .union(Condition::OUT_OF_MEMORY)
+    .union(Condition::FEW_REPLICAS)
+    .union(Condition::READ_ONLY)
+    .union(Condition::STALE);
 
-/// Gates that need the locks, after slot ownership: memory, loading.
+/// Gates that need the locks, after slot ownership: memory, replication, loading. What comes from
+/// this node's primary passes all of them.
 #[inline]
 pub(super) fn under_locks(cx: &Ctx<'_>, asked: Asked, conditions: Condition) -> CmdResult<()> {
-    if conditions.intersects(SUSPICIOUS) || asked.flags.contains(Flags::PROTECTED) {
+    let suspicious = conditions.intersects(SUSPICIOUS) || asked.flags.contains(Flags::PROTECTED);
+    if suspicious && !cx.client.flags.contains(ClientFlags::PRIMARY) {
         return GATES.iter().try_for_each(|gate| gate(cx, asked, conditions));
     }
     Ok(())
@@ -213,6 +228,21 @@ fn debug_is_enabled(cx: &Ctx<'_>, Asked { command, .. }: Asked, _: Condition) ->
 fn memory_is_left(_: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()> {
     let refused = on.contains(Condition::OUT_OF_MEMORY) && asked.flags.contains(Flags::DENY_OOM);
     if refused { Err(CmdError::OutOfMemory) } else { Ok(()) }
+}
+
+fn replicas_are_enough(_: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()> {
+    let refused = on.contains(Condition::FEW_REPLICAS) && asked.flags.contains(Flags::WRITE);
+    if refused { Err(CmdError::FewReplicas) } else { Ok(()) }
+}
+
+fn primary_is_here(_: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()> {
+    let refused = on.contains(Condition::READ_ONLY) && asked.flags.contains(Flags::WRITE);
+    if refused { Err(CmdError::ReadOnly) } else { Ok(()) }
+}
+
+fn data_is_fresh(_: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()> {
+    let refused = on.contains(Condition::STALE) && !asked.flags.contains(Flags::STALE);
+    if refused { Err(CmdError::PrimaryDown) } else { Ok(()) }
 }
 
 fn dataset_is_loaded(_: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()> {

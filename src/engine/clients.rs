@@ -25,7 +25,8 @@ fn close_largest(server: &Server, limit: u64) {
     let Some(_alone) = server.clients.lock_evictions() else {
         return; // somebody is at it
     };
-    let may_go = |client: &Arc<ClientShared>| !client.flags().contains(ClientFlags::NO_EVICT);
+    let exempt = ClientFlags::NO_EVICT.union(ClientFlags::REPLICA).union(ClientFlags::PRIMARY);
+    let may_go = |client: &Arc<ClientShared>| !client.flags().intersects(exempt);
     let mut clients: Vec<_> = server.clients.all().into_iter().filter(may_go).collect();
     clients.sort_by_key(|client| client.memory());
     while server.clients.memory() >= limit {

@@ -15,6 +15,7 @@ use crate::config::table::MaxmemoryPolicy;
 use crate::keyspace::{Criteria, Eviction, Evictor, Garbage, Order};
 use crate::spec::Event;
 use crate::state::Server;
+use crate::state::conditions::Condition;
 
 /// The allocator is asked again after this time when the limit is near: often enough that what the
 /// meter does not see stays small.
@@ -72,7 +73,7 @@ impl Bailiff {
     #[inline]
     pub(super) fn make_room(&mut self, turn: Turn<'_>, needed: impl FnOnce() -> u64) -> Room {
         let limit = turn.settings.maxmemory;
-        if limit == 0 {
+        if limit == 0 || !may_evict(turn.server, turn.settings) {
             return Room::Enough;
         }
         let needed = needed();
@@ -149,6 +150,9 @@ impl Bailiff {
             return Ended::NothingLeft;
         };
         let pass = server.keyspace.gate().enter(turn.lane, false);
+        if !may_evict(server, settings) {
+            return Ended::NothingLeft; // the role changed meanwhile
+        }
         let (mut garbage, mut count, mut misses) = (Vec::new(), 0, 0);
         let ended = loop {
             if fits() {
@@ -184,8 +188,8 @@ fn dispose(server: &Server, settings: &Settings, garbage: Vec<Garbage>) {
 }
 
 /// Whether this node decides what is evicted: a replica leaves it to its primary.
-fn may_evict(_: &Server, _: &Settings) -> bool {
-    true // every node is a primary
+fn may_evict(server: &Server, settings: &Settings) -> bool {
+    !(settings.replica_ignore_maxmemory && server.conditions.load().contains(Condition::REPLICA))
 }
 
 /// What the policy looks for; `None` if it evicts nothing.

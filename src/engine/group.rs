@@ -20,7 +20,7 @@ use super::worker::Worker;
 use crate::base::Millis;
 use crate::commands::{Ctx, GETACK, Registered, WantedDurable};
 use crate::config::Settings;
-use crate::keyspace::{Held, Key};
+use crate::keyspace::{Expiry, Held, Key};
 use crate::resp::RawRequest;
 use crate::spec::{CmdError, Flags, Group as Family, Plan};
 use crate::state::conditions::Condition;
@@ -47,7 +47,7 @@ pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
 /// How many requests were run, and the keys that somebody waits for and who could not be served
 /// under the group's locks.
 fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
-    let Session { client, parser, batch, next, out, tickets, wait, gaps, .. } = session;
+    let Session { client, parser, batch, next, out, tickets, wait, gaps, feed, .. } = session;
     let Worker { index, server, clock, rng, bailiff, settings, view } = worker;
     let (server, settings) = (&**server, &**settings.load());
     let conditions = server.conditions.load();
@@ -73,6 +73,8 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
     let exclusive = *exclusive;
     let keyspace = &server.keyspace;
     let pass = keyspace.gate().enter(*index, exclusive);
+    // Roles change while nobody is inside: what is refused for it is known only now.
+    let conditions = server.conditions.load() | conditions & Condition::OUT_OF_MEMORY;
     // Only now: see `redirect` for why the view must not be older than the pass.
     let view = view.as_mut().map(|view| view.load() as &_);
     let stats = server.stats.worker(*index);
@@ -87,9 +89,17 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
     let shared = Shared { unix_micros, server, settings, view, stats, rng };
     let mut cx = stage::context(db, (client, out, tickets), shared);
     cx.execution = execution.as_ref();
+    if feed.is_some() {
+        cx.db.expiry = Expiry::Show;
+        cx.may_block = false;
+    }
     let need = durable::need_of_writes(&cx);
     let Ran { taken, blocked, replies } = run_steps(&mut cx, steps, keys, conditions, need);
     let effects = stage::close(cx, taken as u64);
+    if let Some(feed) = feed {
+        let bytes = (*next..*next + taken).map(|index| batch.wire_len(index)).sum();
+        feed.advance(bytes, server, client);
+    }
     drop(pass);
     let elapsed = clock.read().saturating_duration_since(started);
     Account { server, settings, now, client }.group(stats, &steps[..taken], &effects, elapsed);
@@ -232,7 +242,8 @@ fn admit(
             return Err(Refusal::Condition(error.clone()));
         }
     };
-    if cx.view.is_some() && !keys.is_empty() {
+    let from_primary = cx.client.flags.contains(ClientFlags::PRIMARY);
+    if cx.view.is_some() && !keys.is_empty() && !from_primary {
         redirect::check(cx, step.flags, keys, conditions).map_err(Refusal::Elsewhere)?;
     }
     let asked = Asked { command, flags: step.flags };

@@ -8,6 +8,7 @@ mod clients;
 mod clock;
 mod durable;
 mod eviction;
+mod feed;
 mod gaps;
 mod group;
 mod plan;

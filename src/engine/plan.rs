@@ -95,6 +95,7 @@ impl<'a> Group<'a> {
                 break;
             }
             if let Ok(command) = found
+                && !client.flags.contains(ClientFlags::PRIMARY)
                 && admission::is_paused(
                     all_flags(command, client, scene.execution),
                     scene.conditions,
@@ -249,7 +250,10 @@ pub(super) fn take_execution(
         return None;
     }
     let command = admission::look_up(request, None).ok()?;
-    let paused = || admission::is_paused(all_flags(command, client, None), conditions);
+    let paused = || {
+        !client.flags.contains(ClientFlags::PRIMARY)
+            && admission::is_paused(all_flags(command, client, None), conditions)
+    };
     if command.spec.plan != Plan::Transaction || paused() {
         return None;
     }

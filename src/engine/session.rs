@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::blocking;
 use super::durable;
+use super::feed::Feed;
 use super::gaps::Gaps;
 use super::group;
 use super::worker::Worker;
@@ -18,6 +19,10 @@ use crate::state::{Client, ClientFlags, Mail, Server};
 
 /// Requests parsed before the first of them runs.
 const PARSED_MAX: usize = 256;
+/// What who waits in a blocking command is told when nobody will write any more.
+const DEMOTED: CmdError = CmdError::text(
+    "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+);
 /// Requests run before other connections of the worker get their turn.
 const TURN_MAX: usize = 1024;
 
@@ -32,6 +37,8 @@ pub enum Progress {
     Waiting,
     /// Write what is pending, then close.
     Closing,
+    /// Write what is pending; then the connection gets the replication stream.
+    Leaving,
 }
 
 /// What the next request waits for.
@@ -52,6 +59,8 @@ pub(super) enum Wait {
 enum Nudge {
     /// CLIENT UNBLOCK, with an error when `true`.
     Unblock(bool),
+    /// This node has become a replica.
+    Demoted,
     Recheck,
     /// The writes are safe.
     Safe,
@@ -71,6 +80,8 @@ pub struct Session {
     pub(super) gaps: Gaps,
     nudge: Option<Nudge>,
     killed: bool,
+    /// Only of the link to this node's primary.
+    pub(super) feed: Option<Box<Feed>>,
 }
 
 impl Session {
@@ -88,6 +99,7 @@ impl Session {
             gaps: Gaps::default(),
             nudge: None,
             killed: false,
+            feed: None,
         }
     }
 
@@ -113,6 +125,9 @@ impl Session {
             }
             if self.killed || self.client.flags.contains(ClientFlags::CLOSE_AFTER_REPLY) {
                 return Progress::Closing;
+            }
+            if self.client.sync.is_some() {
+                return Progress::Leaving;
             }
             if self.is_waiting(worker) {
                 return Progress::Waiting;
@@ -155,7 +170,10 @@ impl Session {
         let settings = worker.settings();
         let limits = Limits {
             max_bulk_len: settings.proto_max_bulk_len as usize,
-            max_query_buffer: settings.client_query_buffer_limit as usize,
+            max_query_buffer: match self.feed {
+                None => settings.client_query_buffer_limit as usize,
+                Some(_) => usize::MAX,
+            },
             max_args: settings.proto_max_multibulk_len as usize,
             authenticated: self.client.is_let_in(),
             unauthenticated_args: settings.unauthenticated_max_multibulk_len as usize,
@@ -234,6 +252,7 @@ impl Session {
             Mail::ShardChannelGone(channel) => self.lose_shard_channel(&channel),
             Mail::Kill => self.killed = true,
             Mail::Unblock(with_error) => self.nudge = Some(Nudge::Unblock(with_error)),
+            Mail::Demoted => self.nudge = Some(Nudge::Demoted),
             Mail::Recheck => self.nudge = self.nudge.or(Some(Nudge::Recheck)),
         }
     }
@@ -285,6 +304,7 @@ impl Session {
             Some(Nudge::Unblock(true)) => {
                 Err(CmdError::text("UNBLOCKED client unblocked via CLIENT UNBLOCK"))
             }
+            Some(Nudge::Demoted) => Err(DEMOTED),
             Some(Nudge::Unblock(false)) => Ok(wait.otherwise),
             _ if is_over => Ok(wait.otherwise),
             Some(Nudge::Recheck | Nudge::Safe) => {
@@ -298,6 +318,8 @@ impl Session {
             return true;
         }
         self.stop_waiting();
+        let closes = matches!(nudge, Some(Nudge::Demoted));
+        self.client.set(ClientFlags::CLOSE_AFTER_REPLY, closes);
         let mark = self.out.mark();
         match outcome {
             Ok(reply) => reply.encode(&mut self.out),
@@ -312,7 +334,8 @@ impl Session {
         let now = worker.clock.time().0;
         let is_over = self.deadline().is_some_and(|deadline| deadline <= now);
         let met = matches!(nudge, Some(Nudge::Safe));
-        let unblocked = matches!(nudge, Some(Nudge::Unblock(_))) && !self.holds_output();
+        let unblocked = matches!(nudge, Some(Nudge::Unblock(_) | Nudge::Demoted));
+        let unblocked = unblocked && !self.holds_output();
         if !met && !is_over && !unblocked {
             return true;
         }

@@ -1,11 +1,21 @@
-//! L4: replication: the log of effects that replicas, the backlog and the append-only file read.
+//! L4: replication: the log of effects that replicas, the backlog and the append-only file read,
+//! and the rules by which nodes agree where to go on. No sockets, no clock.
 //!
 //! [`journal`] is what one batch brought about, in the commands that replicas are sent; [`log`] is
 //! the one sequence of bytes that all batches append to while they hold their locks, so that its
-//! order is the order of execution for every key.
+//! order is the order of execution for every key. [`identity`] names histories, [`sync`] decides
+//! what a replica is sent, [`handshake`] is the replica's side of that, [`transfer`] how a full
+//! copy is framed.
 
+pub mod handshake;
+pub mod identity;
 pub mod journal;
 pub mod log;
+pub mod sync;
+pub mod transfer;
 
+pub use handshake::Handshake;
+pub use identity::Identity;
 pub use journal::Journal;
 pub use log::{Gap, Log, LogReader};
+pub use sync::{Announced, Ask, Decision, Phase, Replica, Standing};

@@ -22,8 +22,9 @@ use super::cron::Cron;
 use super::janitor::Janitor;
 use super::listen::{self, ListenError};
 use super::listeners::Listeners;
+use super::replication::{Order, ReplicationThread, Replicator};
 use super::unsupported::{self, Unsupported};
-use super::workers::{self, Order, WorkerHandle};
+use super::workers::{self, WorkerHandle};
 use super::{logging, resources};
 use crate::base::error::with_causes;
 use crate::base::{KeyHasher, Millis, ReplId, Rng};
@@ -36,8 +37,9 @@ use crate::engine::unix_time;
 use crate::keyspace::Keyspace;
 use crate::state::{Control, Identity, Server, Stats};
 
-/// Threads that take slot locks besides the workers: the janitor.
-const OTHER_THREADS: usize = 1;
+/// Threads that take slot locks besides the workers: the janitor, replication, full copies. Their
+/// lanes of the gate come after the workers' in this order.
+const OTHER_THREADS: usize = 3;
 
 /// Why a node could not start. Each leaves the machine as it was.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +109,10 @@ fn serve(loaded: Loaded) -> Result<(), StartError> {
     server.memory.ask(resources::allocated);
     let couriers = server.courier.set(Box::new(Courier::default()));
     couriers.expect("a fresh server has no courier");
-    let (workers, threads) = start_workers(&server)?;
+    let lane = server.identity.worker_threads + 1;
+    let replication =
+        ReplicationThread::start(Arc::clone(&server), lane).map_err(StartError::Thread)?;
+    let (workers, threads) = start_workers(&server, replication.replicator())?;
     let janitor = Janitor::start(Arc::clone(&server)).map_err(StartError::Thread)?;
     let listeners = Listeners::start(Arc::clone(&server), Arc::clone(&workers), listeners);
     tracing::info!(
@@ -128,10 +133,16 @@ fn serve(loaded: Loaded) -> Result<(), StartError> {
         file,
         bus,
         pause: None,
+        replicator: replication.replicator().clone(),
     };
+    if let Some(primary) = &control.server.settings.load().replicaof {
+        let host = String::from_utf8_lossy(&primary.host).into_owned();
+        control.replicator.order(Order::Follow { host, port: primary.port, waiting: None });
+    }
     let result = run_control(control);
     tell_supervisor(&server.settings.load(), &NotifyState::Stopping);
-    workers.iter().for_each(|worker| worker.order(Order::Stop));
+    replication.stop();
+    workers.iter().for_each(|worker| worker.order(workers::Order::Stop));
     threads.into_iter().for_each(|thread| drop(thread.join()));
     janitor.stop();
     clean_up(&server.settings.load());
@@ -185,10 +196,11 @@ fn os_name() -> String {
 /// The ways to the worker threads, and the threads.
 type Workers = (Arc<[WorkerHandle]>, Vec<JoinHandle<()>>);
 
-fn start_workers(server: &Arc<Server>) -> Result<Workers, StartError> {
+fn start_workers(server: &Arc<Server>, replicator: &Replicator) -> Result<Workers, StartError> {
     let count = server.identity.worker_threads;
-    let started: Result<Vec<_>, _> =
-        (0..count).map(|index| workers::spawn(index, Arc::clone(server))).collect();
+    let started: Result<Vec<_>, _> = (0..count)
+        .map(|index| workers::spawn(index, Arc::clone(server), replicator.clone()))
+        .collect();
     let (handles, threads): (Vec<_>, Vec<_>) =
         started.map_err(StartError::Thread)?.into_iter().unzip();
     Ok((handles.into(), threads))

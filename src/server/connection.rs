@@ -28,8 +28,13 @@ const LARGE_OUTPUT: usize = 64 * 1024;
 /// The longest a timer is set for; a wait that is longer looks at the clock in between.
 const ALARM_MAX: Duration = Duration::from_secs(3600);
 
-/// Serves one connection until it ends.
-pub(super) async fn serve<S>(stream: S, session: Session, worker: Rc<RefCell<Worker>>)
+/// Serves one connection until it ends, or until it is to get the replication stream: then it is
+/// given back.
+pub(super) async fn serve<S>(
+    stream: S,
+    session: Session,
+    worker: Rc<RefCell<Worker>>,
+) -> Option<(S, Session)>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -44,9 +49,13 @@ where
         alarm: None,
     };
     std::future::poll_fn(|cx| connection.poll(cx)).await;
-    connection.session.client.shared.close_mailbox();
     let server = Arc::clone(&connection.worker.borrow().server);
     connection.session.end(&server);
+    if connection.progress == Progress::Leaving && !connection.session.is_killed() {
+        return Some((connection.stream, connection.session));
+    }
+    connection.session.client.shared.close_mailbox();
+    None
 }
 
 struct Connection<S> {
@@ -91,7 +100,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             match self.progress {
                 Progress::Closing if self.queue.is_empty() => return Poll::Ready(()),
-                Progress::Closing => return Poll::Pending,
+                Progress::Leaving if self.queue.is_empty() => return Poll::Ready(()),
+                Progress::Closing | Progress::Leaving => return Poll::Pending,
                 Progress::Yielded => {
                     self.runnable = true;
                     cx.waker().wake_by_ref();

@@ -13,8 +13,10 @@ use super::config_file::ConfigFile;
 use super::cron::Cron;
 use super::listeners::Listeners;
 use super::logging::Logging;
+use super::replication::{Order, Replicator};
 use super::{acl, resources, unsupported};
 use crate::base::Millis;
+use crate::config::kind::PrimaryAddress;
 use crate::config::{Caller, SetError, Settings};
 use crate::engine::unix_time;
 use crate::resp::Value;
@@ -50,6 +52,7 @@ pub(super) struct ControlLoop {
     pub bus: Option<Bus>,
     /// End of CLIENT PAUSE.
     pub pause: Option<Pause>,
+    pub replicator: Replicator,
 }
 
 impl ControlLoop {
@@ -112,7 +115,24 @@ impl ControlLoop {
 
     /// Serves one request; false when the process is to end.
     fn serve(&mut self, ask: Ask) -> Result<bool, ControlError> {
+        let waiting = ask.from;
         let answer = match ask.request {
+            Request::Follow(primary) => {
+                self.note_primary(primary.as_ref());
+                self.replicator.order(match primary {
+                    Some((host, port)) => Order::Follow { host, port, waiting },
+                    None => Order::Lead { done: None, waiting },
+                });
+                return Ok(true);
+            }
+            Request::Failover(command) => {
+                self.replicator.order(Order::HandOver { command, waiting });
+                return Ok(true);
+            }
+            Request::RenameHistory => {
+                self.replicator.order(Order::RenameHistory { waiting });
+                return Ok(true);
+            }
             Request::ConfigSet { pairs, caller } => self.config_set(&pairs, caller)?,
             Request::ConfigRewrite => self.config_rewrite(),
             Request::Acl(request) => acl::serve(&self.server, request),
@@ -143,7 +163,7 @@ impl ControlLoop {
                 Ok(Value::ok())
             }
         };
-        answer_to(ask.from, answer);
+        answer_to(waiting, answer);
         Ok(true)
     }
 }
@@ -178,6 +198,14 @@ impl ControlLoop {
 
 /// CONFIG.
 impl ControlLoop {
+    /// Has CONFIG GET and REWRITE say whom this node follows.
+    fn note_primary(&self, primary: Option<&(String, u16)>) {
+        let mut settings = Settings::clone(&self.server.settings.load());
+        settings.replicaof = primary
+            .map(|(host, port)| PrimaryAddress { host: host.clone().into_bytes(), port: *port });
+        self.server.put_in_force(Arc::new(settings));
+    }
+
     fn config_set(
         &mut self,
         pairs: &[(Vec<u8>, Vec<u8>)],
@@ -197,6 +225,7 @@ impl ControlLoop {
         self.logging.apply(&after);
         let after = Arc::new(after);
         self.server.put_in_force(Arc::clone(&after));
+        self.server.refresh_role(Millis(unix_time().as_millis() as u64));
         if before.requirepass != after.requirepass {
             let new = self.server.acl.new_users(&after);
             let password = after.requirepass.as_deref();

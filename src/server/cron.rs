@@ -59,7 +59,11 @@ fn close_idle(server: &Server, now: Millis) {
     if timeout == 0 {
         return;
     }
-    let exempt = ClientFlags::BLOCKED.union(ClientFlags::SUBSCRIBED).union(ClientFlags::MONITOR);
+    let exempt = ClientFlags::BLOCKED
+        .union(ClientFlags::SUBSCRIBED)
+        .union(ClientFlags::MONITOR)
+        .union(ClientFlags::REPLICA)
+        .union(ClientFlags::PRIMARY);
     for client in server.clients.all() {
         let last_active = Millis(client.last_active.load(Ordering::Relaxed));
         let idle = now.since(last_active) > Millis::from_secs(timeout);

@@ -14,6 +14,7 @@ mod janitor;
 mod listen;
 mod listeners;
 mod logging;
+mod replication;
 mod resources;
 mod sweep;
 mod unsupported;

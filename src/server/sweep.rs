@@ -55,6 +55,10 @@ impl Sweep {
             let now = self.clock.unix(reading);
             let mut garbage = Vec::new();
             let pass = server.keyspace.gate().enter(self.lane, false);
+            let held_back = Condition::REPLICA.union(Condition::HANDOVER);
+            if server.conditions.load().intersects(held_back) {
+                return; // the primary decides what has expired
+            }
             let lapsed = |place: Place, removed: Removed<'_>| match removed {
                 Removed::Key(key) => follow::removed(server, place, key, Event::EXPIRED),
                 Removed::Elements { key, elements } => {

@@ -16,7 +16,11 @@ type Rule = (&'static str, fn(&Settings) -> bool, &'static str);
 
 const RULES: &[Rule] = &[
     ("appendonly", |s| s.appendonly, "nothing is persisted in this version"),
-    ("replicaof", |s| s.replicaof.is_some(), "nothing is replicated in this version"),
+    (
+        "replicaof",
+        |s| s.replicaof.is_some() && s.cluster_enabled,
+        "replicaof directive not allowed in cluster mode",
+    ),
     ("tls-port", |s| s.tls_port != 0, "there is no TLS in this version"),
     ("tls-cluster", |s| s.tls_cluster, "there is no TLS in this version"),
 ];

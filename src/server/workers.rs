@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -13,6 +14,7 @@ use tokio::task::LocalSet;
 
 use super::accept::Acceptor;
 use super::connection;
+use super::replication::{self, Replicator};
 use crate::base::{Millis, Rng};
 use crate::engine::{Session, Worker, unix_time};
 use crate::state::client::Origin;
@@ -55,18 +57,23 @@ impl WorkerHandle {
 pub(super) fn spawn(
     index: usize,
     server: Arc<Server>,
+    replicator: Replicator,
 ) -> std::io::Result<(WorkerHandle, JoinHandle<()>)> {
     let (sender, receiver) = unbounded_channel();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
         let worker = Worker::new(index, server, Rng::from_entropy());
         let local = LocalSet::new();
-        local.block_on(&runtime, run(Rc::new(RefCell::new(worker)), receiver));
+        local.block_on(&runtime, run(Rc::new(RefCell::new(worker)), receiver, replicator));
     })?;
     Ok((WorkerHandle(sender), thread))
 }
 
-async fn run(worker: Rc<RefCell<Worker>>, mut orders: UnboundedReceiver<Order>) {
+async fn run(
+    worker: Rc<RefCell<Worker>>,
+    mut orders: UnboundedReceiver<Order>,
+    replicator: Replicator,
+) {
     let clock = Rc::clone(&worker);
     tokio::task::spawn_local(async move {
         let mut ticks = tokio::time::interval(RESYNC_EVERY.to_duration());
@@ -78,7 +85,8 @@ async fn run(worker: Rc<RefCell<Worker>>, mut orders: UnboundedReceiver<Order>) 
     while let Some(order) = orders.recv().await {
         match order {
             Order::Serve(socket, origin) => {
-                tokio::task::spawn_local(serve(socket, origin, Rc::clone(&worker)));
+                let serving = serve(socket, origin, Rc::clone(&worker), replicator.clone());
+                tokio::task::spawn_local(serving);
             }
             Order::Accept(acceptor) => {
                 tokio::task::spawn_local(acceptor.run());
@@ -89,7 +97,12 @@ async fn run(worker: Rc<RefCell<Worker>>, mut orders: UnboundedReceiver<Order>) 
 }
 
 /// Registers a connection, serves it and forgets it. It was admitted when it was accepted.
-async fn serve(socket: Socket, origin: Origin, worker: Rc<RefCell<Worker>>) {
+async fn serve(
+    socket: Socket,
+    origin: Origin,
+    worker: Rc<RefCell<Worker>>,
+    replicator: Replicator,
+) {
     let server = Arc::clone(&worker.borrow().server);
     let now = Millis(unix_time().as_millis() as u64);
     let id = server.clients.next_id();
@@ -102,14 +115,29 @@ async fn serve(socket: Socket, origin: Origin, worker: Rc<RefCell<Worker>>) {
     match socket {
         Socket::Tcp(stream) => {
             if let Ok(stream) = TcpStream::from_std(stream) {
-                connection::serve(stream, session, worker).await;
+                converse(stream, session, worker, &replicator).await;
             }
         }
         Socket::Unix(stream) => {
             if let Ok(stream) = UnixStream::from_std(stream) {
-                connection::serve(stream, session, worker).await;
+                converse(stream, session, worker, &replicator).await;
             }
         }
     }
     server.clients.remove(&registered);
+}
+
+/// Serves a connection as a client's, then as a replica's if it becomes one.
+async fn converse<S>(
+    stream: S,
+    session: Session,
+    worker: Rc<RefCell<Worker>>,
+    replicator: &Replicator,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let server = Arc::clone(&worker.borrow().server);
+    if let Some((stream, session)) = connection::serve(stream, session, worker).await {
+        replication::feed(stream, session, &server, replicator).await;
+    }
 }

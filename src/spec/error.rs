@@ -56,6 +56,12 @@ pub enum CmdError {
     NoPermChannel,
     #[error("OOM command not allowed when used memory > 'maxmemory'.")]
     OutOfMemory,
+    #[error("NOREPLICAS Not enough good replicas to write.")]
+    FewReplicas,
+    #[error("READONLY You can't write against a read only replica.")]
+    ReadOnly,
+    #[error("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.")]
+    PrimaryDown,
     #[error("LOADING Redis is loading the dataset in memory")]
     Loading,
     #[error("EXECABORT Transaction discarded because of previous errors.")]

@@ -16,6 +16,7 @@ use super::watches::Watching;
 use crate::acl::{DEFAULT_USER, User};
 use crate::base::Millis;
 use crate::config::Caller;
+use crate::replication::{Announced, Ask};
 use crate::resp::{Proto, Value};
 use crate::spec::CmdError;
 
@@ -55,6 +56,10 @@ bitflags! {
         const ASKING_NEXT = 1 << 14;
         /// Its user may not do everything.
         const LIMITED = 1 << 15;
+        /// Gets the replication stream.
+        const REPLICA = 1 << 20;
+        /// Brings the replication stream: the link to this node's primary.
+        const PRIMARY = 1 << 21;
     }
 }
 
@@ -78,6 +83,12 @@ pub struct Client {
     /// What WATCH watches.
     pub watching: Watching,
     pub subscriptions: Subscriptions,
+    /// What REPLCONF has said.
+    pub announced: Box<Announced>,
+    /// What SYNC or PSYNC has asked for: the connection is to leave its session.
+    pub sync: Option<Ask>,
+    /// The primary wants to hear how far this node is: so far.
+    pub acknowledge: Option<u64>,
 }
 
 impl Client {
@@ -96,6 +107,9 @@ impl Client {
             transaction: Transaction::default(),
             watching: Watching::default(),
             subscriptions: Subscriptions::default(),
+            announced: Box::default(),
+            sync: None,
+            acknowledge: None,
         }
     }
 
@@ -240,6 +254,8 @@ pub enum Mail {
     ShardChannelGone(Bytes),
     /// Close now.
     Kill,
+    /// This node is a replica now: nobody may wait for keys to be written.
+    Demoted,
     /// Stop waiting: CLIENT UNBLOCK, with an error when `true`.
     Unblock(bool),
 }

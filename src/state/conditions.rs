@@ -25,6 +25,16 @@ bitflags! {
         const NO_ACTIVE_EXPIRE = 1 << 7;
         /// Somebody runs MONITOR.
         const MONITORED = 1 << 6;
+        /// This node follows a primary.
+        const REPLICA = 1 << 8;
+        /// A replica that clients may not write to.
+        const READ_ONLY = 1 << 9;
+        /// A replica without its primary, which is not to serve old data.
+        const STALE = 1 << 10;
+        /// Fewer replicas are up to date than writes need.
+        const FEW_REPLICAS = 1 << 11;
+        /// The role is being handed over: nothing is written.
+        const HANDOVER = 1 << 12;
     }
 }
 

@@ -36,6 +36,12 @@ pub enum Request {
     PurgeMemory,
     /// CLIENT PAUSE until then; `None` ends a pause.
     Pause(Option<Pause>),
+    /// REPLICAOF: the primary to follow, or none.
+    Follow(Option<(String, u16)>),
+    /// FAILOVER.
+    Failover(HandOver),
+    /// DEBUG CHANGE-REPL-ID.
+    RenameHistory,
     /// A message for the cluster's subscribers on other nodes.
     Publish {
         channel: Vec<u8>,
@@ -94,6 +100,13 @@ pub struct Pause {
     pub until: Millis,
     /// Only commands that write wait, or all do.
     pub writes_only: bool,
+}
+
+/// What FAILOVER asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HandOver {
+    Start { target: Option<(String, u16)>, timeout: Option<Millis>, force: bool },
+    Abort,
 }
 
 /// SHUTDOWN's options.

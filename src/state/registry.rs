@@ -79,6 +79,12 @@ impl Registry {
         self.dismiss();
     }
 
+    /// Forgets a connection of this node's own making, which was neither admitted nor assigned.
+    pub fn withdraw(&self, client: &ClientShared) {
+        self.by_id.remove(&client.id);
+        self.disown(client);
+    }
+
     /// Counts what a connection takes by now; how much more that is. Its own thread calls this.
     #[inline]
     pub fn weigh(&self, client: &ClientShared) -> i64 {

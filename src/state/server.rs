@@ -9,7 +9,7 @@ use super::courier::Courier;
 use super::memory::{Gauge, Resources};
 use super::{
     Acl, Conditions, Control, Dump, Durability, LatencyMonitor, Mail, Monitors, PubSub, Registry,
-    SlowLog, Stats, Waiters, Watches,
+    Replication, SlowLog, Stats, Waiters, Watches,
 };
 use crate::acl::{Catalog, Users};
 use crate::base::{Millis, ReplId};
@@ -50,6 +50,8 @@ pub struct Server {
     pub durability: Durability,
     /// What replicas and the append-only file read.
     pub log: Log,
+    /// Whom this node follows, and who follows it.
+    pub replication: Replication,
     pub monitors: Monitors,
     pub pubsub: PubSub,
     pub waiters: Waiters,
@@ -75,8 +77,11 @@ impl Server {
         catalog: &'static Catalog,
     ) -> Server {
         follow(&keyspace, &settings);
+        let log = Log::default();
+        bound(&log, &settings);
         Server {
             acl: Acl::new(catalog, &settings),
+            replication: Replication::new(identity.run_id),
             clients: Registry::new(identity.worker_threads),
             identity,
             keyspace,
@@ -87,7 +92,7 @@ impl Server {
             control,
             garbage: Dump::default(),
             durability: Durability::default(),
-            log: Log::default(),
+            log,
             monitors: Monitors::default(),
             pubsub: PubSub::default(),
             waiters: Waiters::default(),
@@ -102,6 +107,7 @@ impl Server {
     /// Puts new settings in force. Only the control plane does this.
     pub fn put_in_force(&self, settings: Arc<Settings>) {
         follow(&self.keyspace, &settings);
+        bound(&self.log, &settings);
         self.settings.store(settings);
     }
 
@@ -132,6 +138,14 @@ impl Server {
     pub fn settings(&self) -> Arc<Settings> {
         self.settings.load_full()
     }
+}
+
+/// What is kept of the log: the backlog, and what replicas may be behind.
+fn bound(log: &Log, settings: &Settings) {
+    let limit = settings.client_output_buffer_limit.replica.hard;
+    // 2^62 bytes are no limit.
+    let lag_max = if limit == 0 { 1 << 62 } else { limit };
+    log.set_bounds(settings.repl_backlog_size, lag_max);
 }
 
 /// What the keyspace has to know of the settings.

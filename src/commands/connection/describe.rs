@@ -10,6 +10,8 @@ use crate::state::{ClientFlags, ClientShared};
 /// The letter CLIENT LIST shows for a flag.
 const LETTERS: &[(ClientFlags, u8)] = &[
     (ClientFlags::MONITOR, b'O'),
+    (ClientFlags::REPLICA, b'S'),
+    (ClientFlags::PRIMARY, b'M'),
     (ClientFlags::SUBSCRIBED, b'P'),
     (ClientFlags::MULTI, b'x'),
     (ClientFlags::BLOCKED, b'b'),

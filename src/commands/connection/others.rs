@@ -111,8 +111,17 @@ impl Class {
     }
 
     fn of(client: &ClientShared) -> Class {
-        let subscribed = client.flags().contains(ClientFlags::SUBSCRIBED);
-        if subscribed { Class::Pubsub } else { Class::Normal }
+        let flags = client.flags();
+        // As in Redis, who runs MONITOR counts as a replica elsewhere, but not here.
+        if flags.contains(ClientFlags::PRIMARY) {
+            Class::Primary
+        } else if flags.contains(ClientFlags::REPLICA) {
+            Class::Replica
+        } else if flags.contains(ClientFlags::SUBSCRIBED) {
+            Class::Pubsub
+        } else {
+            Class::Normal
+        }
     }
 }
 

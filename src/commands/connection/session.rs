@@ -215,7 +215,8 @@ fn greet(cx: &mut Ctx<'_>) {
     out.int(if out.proto() == Proto::Resp3 { 3 } else { 2 });
     out.bulk(b"id");
     out.int(cx.client.shared.id as i64);
-    for (key, value) in [("mode", mode), ("role", "master")] {
+    let role = if cx.server.replication.is_replica() { "replica" } else { "master" };
+    for (key, value) in [("mode", mode), ("role", role)] {
         out.bulk(key.as_bytes());
         out.bulk(value.as_bytes());
     }

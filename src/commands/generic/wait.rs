@@ -25,6 +25,13 @@ pub const WAIT: Command = Command::new(
 );
 
 fn wait(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    if cx.server.replication.is_replica() {
+        return Err(CmdError::text(
+            "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 \
+             if a replica is configured to be writable (which is not the default) writes to \
+             replicas are just local and are not propagated.",
+        ));
+    }
     let replicas = usize::try_from(args.int()?).unwrap_or(0);
     let deadline = deadline(cx, args)?;
     let need = Need { offset: cx.client.logged_to, replicas, ..Need::default() };
@@ -57,6 +64,12 @@ fn waitaof(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         1 => true,
         _ => return Err(NOT_A_FLAG),
     };
+    if cx.server.replication.is_replica() {
+        return Err(CmdError::text(
+            "ERR WAITAOF cannot be used with replica instances. Please also note that writes to \
+             replicas are just local and are not propagated.",
+        ));
+    }
     let replica_disks = usize::try_from(args.int()?).map_err(|_| CmdError::NotPositive)?;
     let deadline = deadline(cx, args)?;
     if on_disk && !cx.settings.appendonly {

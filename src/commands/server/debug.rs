@@ -6,6 +6,7 @@ use super::digest;
 use crate::base::number::parse_i64;
 use crate::commands::{Args, Command, Ctx, Reply, help};
 use crate::spec::{Arity, CmdError, CmdResult, CommandSpec, Flags, Group, Plan};
+use crate::state::Request;
 use crate::state::conditions::Condition;
 
 /// What DEBUG can do; the word it is called by, and how many words follow.
@@ -22,7 +23,7 @@ const ACTIONS: &[(&str, std::ops::RangeInclusive<usize>, Action)] = &[
     ("ERROR", 1..=1, error),
     ("JMAP", 0..=0, |_, _| Ok(Reply::Ok)),
     ("LOG", 1..=1, log),
-    ("CHANGE-REPL-ID", 0..=0, |_, _| Ok(Reply::Ok)),
+    ("CHANGE-REPL-ID", 0..=0, |cx, _| cx.ask(Request::RenameHistory)),
     ("QUICKLIST-PACKED-THRESHOLD", 1..=1, |_, _| Ok(Reply::Ok)),
 ];
 

@@ -23,8 +23,8 @@ pub(super) fn stats(lines: &mut Lines, cx: &Ctx<'_>) {
         ("instantaneous_ops_per_sec", operations),
         ("total_net_input_bytes", stats.sum(|worker| &worker.net_in_bytes)),
         ("total_net_output_bytes", stats.sum(|worker| &worker.net_out_bytes)),
-        ("total_net_repl_input_bytes", 0),
-        ("total_net_repl_output_bytes", 0),
+        ("total_net_repl_input_bytes", load(&stats.net_repl_in_bytes)),
+        ("total_net_repl_output_bytes", load(&stats.net_repl_out_bytes)),
     ]);
     lines.put("instantaneous_input_kbps", format!("{net_in:.2}"));
     lines.put("instantaneous_output_kbps", format!("{net_out:.2}"));
@@ -32,9 +32,9 @@ pub(super) fn stats(lines: &mut Lines, cx: &Ctx<'_>) {
     lines.put("instantaneous_output_repl_kbps", "0.00");
     lines.numbers(&[
         ("rejected_connections", load(&stats.connections_rejected)),
-        ("sync_full", 0),
-        ("sync_partial_ok", 0),
-        ("sync_partial_err", 0),
+        ("sync_full", load(&stats.sync_full)),
+        ("sync_partial_ok", load(&stats.sync_partial_ok)),
+        ("sync_partial_err", load(&stats.sync_partial_err)),
         ("expired_keys", stats.sum(|worker| &worker.expired_keys)),
     ]);
     lines.put("expired_stale_perc", "0.00");

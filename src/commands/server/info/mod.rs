@@ -2,6 +2,7 @@
 
 mod figures;
 mod process;
+mod replication;
 
 use std::fmt::Write;
 
@@ -30,7 +31,7 @@ const SECTIONS: &[Section] = &[
     section("Memory", process::memory),
     section("Persistence", process::persistence),
     section("Stats", figures::stats),
-    section("Replication", process::replication),
+    section("Replication", replication::replication),
     section("CPU", process::cpu),
     section("Modules", |_, _| {}),
     on_request("Commandstats", figures::commands),

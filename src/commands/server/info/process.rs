@@ -162,22 +162,6 @@ pub(super) fn persistence(lines: &mut Lines, cx: &Ctx<'_>) {
 }
 
 /// Nobody replicates from here, and this node replicates nobody.
-pub(super) fn replication(lines: &mut Lines, cx: &Ctx<'_>) {
-    lines.put("role", "master");
-    lines.put("connected_slaves", 0);
-    lines.put("master_failover_state", "no-failover");
-    lines.put("master_replid", cx.server.identity.run_id);
-    lines.put("master_replid2", "0".repeat(40));
-    lines.put("master_repl_offset", 0);
-    lines.put("second_repl_offset", -1);
-    lines.numbers(&[
-        ("repl_backlog_active", 0),
-        ("repl_backlog_size", cx.settings.repl_backlog_size),
-        ("repl_backlog_first_byte_offset", 0),
-        ("repl_backlog_histlen", 0),
-    ]);
-}
-
 pub(super) fn cpu(lines: &mut Lines, cx: &Ctx<'_>) {
     let memory = cx.server.memory.load();
     lines.put("used_cpu_sys", format!("{:.6}", memory.cpu_system_seconds));

@@ -1,0 +1,377 @@
+//! Brings one replica up to date and keeps it so: from the log, or with a full copy before that.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::future::poll_fn;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::copy::{Event, Waiting};
+use super::{Replicator, now};
+use crate::base::Millis;
+use crate::base::number::parse_i64;
+use crate::engine::Session;
+use crate::replication::sync::{Ask, Decision, Phase, Replica, decide};
+use crate::replication::transfer::Framing;
+use crate::replication::{Announced, LogReader};
+use crate::resp::RawRequest;
+use crate::state::{ClientShared, Mail, Server};
+
+/// Read from the log at a time.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// Who waits for a copy gets a sign of life this often; limits are looked at this often, too.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Why a replica is no longer fed.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error("the connection broke")]
+    Broken(#[from] io::Error),
+    #[error("the replica closed the connection")]
+    Closed,
+    #[error("the replica sent what is no request")]
+    Garbled,
+    #[error("the connection was killed")]
+    Killed,
+    #[error("the replica was silent for repl-timeout")]
+    Silent,
+    #[error("the replica is behind by more than its output limit")]
+    Behind,
+    #[error("no full copy could be made")]
+    NoCopy,
+    #[error("the copy was all that was wanted")]
+    Served,
+}
+
+/// One replica's feeding.
+struct Feeder<'a> {
+    server: &'a Server,
+    replicator: &'a Replicator,
+    client: Arc<ClientShared>,
+    announced: Announced,
+    ask: Ask,
+    /// Acknowledgements so far.
+    acks: Cell<u64>,
+    acked: Notify,
+    /// Bytes of the history that were written to it; `None` before its stream is settled.
+    sent: Cell<Option<u64>>,
+}
+
+/// Serves a connection that asked for the stream, until it ends.
+pub(in crate::server) async fn feed<S>(
+    stream: S,
+    mut session: Session,
+    server: &Server,
+    replicator: &Replicator,
+) where
+    S: AsyncRead + AsyncWrite,
+{
+    let Some(ask) = session.client.sync.take() else { return };
+    let client = Arc::clone(&session.client.shared);
+    let feeder = Feeder {
+        server,
+        replicator,
+        client: Arc::clone(&client),
+        announced: *session.client.announced.clone(),
+        ask,
+        acks: Cell::new(0),
+        acked: Notify::new(),
+        sent: Cell::new(None),
+    };
+    let (mut read, mut write) = split(stream);
+    let end = tokio::select! {
+        biased;
+        end = feeder.watch_mail() => end,
+        end = feeder.watch_limits() => end,
+        end = feeder.listen(&mut read, &mut session) => end,
+        end = feeder.bring(&mut write) => end,
+    };
+    tracing::info!(client = client.id, reason = %end, "replica disconnected");
+    server.leave_replica(client.id, now());
+}
+
+impl Feeder<'_> {
+    async fn watch_mail(&self) -> End {
+        poll_fn(|cx| {
+            let mail = self.client.collect(cx.waker());
+            let killed = mail.iter().any(|mail| matches!(mail, Mail::Kill));
+            if killed { Poll::Ready(End::Killed) } else { Poll::Pending }
+        })
+        .await
+    }
+
+    /// Ends when the replica is silent for too long, or too far behind.
+    async fn watch_limits(&self) -> End {
+        let mut over_soft_limit_since = None;
+        loop {
+            tokio::time::sleep(TICK).await;
+            let (now, settings) = (now(), self.server.settings.load());
+            let limit = settings.client_output_buffer_limit.replica;
+            let behind = self.sent.get().map_or(0, |sent| self.server.log.end() - sent);
+            self.client.output_bytes.store(behind, Ordering::Relaxed);
+            let hard = limit.hard.max(settings.repl_backlog_size);
+            let is_over_soft =
+                limit.soft > 0 && behind > limit.soft.max(settings.repl_backlog_size);
+            over_soft_limit_since = is_over_soft.then(|| over_soft_limit_since.unwrap_or(now));
+            let patience = Millis::from_secs(u64::from(limit.soft_seconds));
+            let too_long = over_soft_limit_since.is_some_and(|since| now.since(since) > patience);
+            if too_long || limit.hard > 0 && behind > hard {
+                let stats = &self.server.stats;
+                stats.client_output_buffer_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+                return End::Behind;
+            }
+            let timeout = Millis::from_secs(u64::from(settings.repl_timeout));
+            let role = self.server.replication.lock();
+            let silent = role.replicas.get(&self.client.id).is_some_and(|replica| {
+                let waits = replica.phase == Phase::Online && !replica.is_legacy;
+                waits && now.since(replica.heard) > timeout
+            });
+            if silent {
+                return End::Silent;
+            }
+        }
+    }
+
+    /// Reads what the replica says: how far it is.
+    async fn listen<S: AsyncRead>(&self, read: &mut ReadHalf<S>, session: &mut Session) -> End {
+        loop {
+            if !session.take_requests(|request| self.heed(request)) {
+                return End::Garbled;
+            }
+            match read.read_buf(&mut session.parser().spare()).await {
+                Ok(0) => return End::Closed,
+                Ok(_) => self.client.last_active.store(now().0, Ordering::Relaxed),
+                Err(error) => return End::Broken(error),
+            }
+        }
+    }
+
+    fn heed(&self, request: RawRequest<'_>) {
+        let is = |index: usize, word: &[u8]| {
+            request.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word))
+        };
+        if !is(0, b"REPLCONF") || !is(1, b"ACK") {
+            tracing::debug!(client = self.client.id, "a replica's command was ignored");
+            return;
+        }
+        let number = |index| {
+            let number = request.get(index).and_then(parse_i64);
+            number.and_then(|number| u64::try_from(number).ok())
+        };
+        let on_disk = if is(3, b"FACK") { number(4) } else { None };
+        if let Some(applied) = number(2) {
+            self.server.acknowledge(self.client.id, now(), applied, on_disk);
+            self.acks.set(self.acks.get() + 1);
+            self.acked.notify_one();
+        }
+    }
+
+    async fn bring<S: AsyncWrite>(&self, write: &mut WriteHalf<S>) -> End {
+        match self.try_bring(write).await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        }
+    }
+
+    async fn try_bring<S: AsyncWrite>(
+        &self,
+        write: &mut WriteHalf<S>,
+    ) -> Result<std::convert::Infallible, End> {
+        if matches!(self.ask, Ask::From { takes_over: true, .. }) {
+            self.replicator.lead().await;
+        }
+        let reader = match self.resume() {
+            Some(reader) => {
+                let id = self.server.replication.lock().identity.id;
+                let line = match self.announced.psync2 {
+                    true => format!("+CONTINUE {id}\r\n"),
+                    false => "+CONTINUE\r\n".to_owned(),
+                };
+                self.enter(Phase::Online);
+                tracing::info!(
+                    client = self.client.id,
+                    offset = reader.offset(),
+                    "replica goes on"
+                );
+                self.write(write, line.as_bytes()).await?;
+                reader
+            }
+            None => self.copy(write).await?,
+        };
+        self.stream(write, &reader).await
+    }
+
+    /// The log from where the replica stopped, if it can go on there.
+    fn resume(&self) -> Option<LogReader> {
+        let stats = &self.server.stats;
+        let standing = self.server.standing();
+        let reader = match decide(&standing, &self.ask) {
+            Decision::Continue { after } => self.server.read_log(after),
+            Decision::Full => None,
+        };
+        if reader.is_some() {
+            stats.sync_partial_ok.fetch_add(1, Ordering::Relaxed);
+        } else if let Ask::From { id: Some(asked), next, .. } = &self.ask {
+            tracing::info!(
+                client = self.client.id,
+                asked = %asked,
+                next,
+                own = %standing.identity.id,
+                kept_after = ?standing.kept_after,
+                end = standing.end,
+                "replica cannot go on: full copy"
+            );
+            stats.sync_partial_err.fetch_add(1, Ordering::Relaxed);
+        }
+        reader
+    }
+
+    /// Lists the replica.
+    fn enter(&self, phase: Phase) {
+        let (peer_ip, peer_port) = self.client.peer.rsplit_once(':').unwrap_or_default();
+        let replica = Replica {
+            ip: match self.announced.ip.as_str() {
+                "" => peer_ip.trim_matches(['[', ']']).to_owned(),
+                announced => announced.to_owned(),
+            },
+            port: match self.announced.port {
+                0 => peer_port.parse().unwrap_or_default(),
+                announced => announced,
+            },
+            phase,
+            rdb_only: self.announced.rdb_only,
+            is_legacy: self.ask == Ask::Legacy,
+            acknowledged: 0,
+            on_disk: 0,
+            heard: now(),
+        };
+        self.server.enter_replica(self.client.id, replica, now());
+    }
+
+    fn set_phase(&self, phase: Phase) {
+        self.server.set_phase(self.client.id, phase, now());
+    }
+
+    /// Sends a full copy; the log from there on.
+    async fn copy<S: AsyncWrite>(&self, write: &mut WriteHalf<S>) -> Result<LogReader, End> {
+        self.server.stats.sync_full.fetch_add(1, Ordering::Relaxed);
+        self.enter(Phase::WaitStart);
+        let (waiting, mut events) = Waiting::new(&self.announced, now());
+        self.replicator.copies().enroll(waiting);
+        let (mut begun, mut is_marked) = (None, false);
+        loop {
+            let event = match timeout(TICK, events.recv()).await {
+                Ok(Some(event)) => event,
+                Ok(None) => {
+                    const SORRY: &[u8] = b"-ERR BGSAVE failed, replication can't continue\r\n";
+                    self.write(write, if begun.is_none() { SORRY } else { b"" }).await?;
+                    return Err(End::NoCopy);
+                }
+                Err(_) if is_marked => continue,
+                Err(_) => {
+                    self.write(write, b"\n").await?;
+                    continue;
+                }
+            };
+            match event {
+                Event::Begin { line, reader, mark } => {
+                    if self.ask != Ask::Legacy {
+                        self.write(write, &line).await?;
+                    }
+                    if let Some(mark) = mark {
+                        is_marked = true;
+                        self.write(write, &Framing::Mark(mark).header()).await?;
+                    }
+                    self.sent.set(Some(reader.offset()));
+                    begun = Some(reader);
+                    self.set_phase(Phase::WaitEnd);
+                }
+                Event::Chunk(bytes) => self.write(write, &bytes).await?,
+                Event::File(file) => {
+                    self.set_phase(Phase::SendBulk);
+                    self.send_file(write, &file).await?;
+                    break;
+                }
+                Event::End => break,
+            }
+        }
+        let Some(reader) = begun else { return Err(End::NoCopy) };
+        if self.announced.rdb_only {
+            write.shutdown().await?;
+            return Err(End::Served);
+        }
+        self.set_phase(Phase::Online);
+        if is_marked && self.ask != Ask::Legacy {
+            let before = self.acks.get();
+            while self.acks.get() == before {
+                self.acked.notified().await;
+            }
+        }
+        tracing::info!(client = self.client.id, offset = reader.offset(), "replica has its copy");
+        Ok(reader)
+    }
+
+    async fn send_file<S: AsyncWrite>(
+        &self,
+        write: &mut WriteHalf<S>,
+        file: &File,
+    ) -> Result<(), End> {
+        let mut file = file.try_clone()?;
+        io::Seek::rewind(&mut file)?;
+        let length = file.metadata()?.len();
+        self.write(write, &Framing::Length(length).header()).await?;
+        let mut buffer = vec![0; CHUNK_BYTES];
+        let mut file = file.take(length);
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(()),
+                count => self.write(write, &buffer[..count]).await?,
+            }
+        }
+    }
+
+    /// Sends what is written to the log, as it is written.
+    async fn stream<S: AsyncWrite>(
+        &self,
+        write: &mut WriteHalf<S>,
+        reader: &LogReader,
+    ) -> Result<std::convert::Infallible, End> {
+        let log = &self.server.log;
+        let mut at = reader.offset();
+        self.sent.set(Some(at));
+        loop {
+            let more = |cx: &mut std::task::Context<'_>| {
+                if log.poll_beyond(at, cx.waker()) { Poll::Ready(()) } else { Poll::Pending }
+            };
+            poll_fn(more).await;
+            for piece in log.read(at, CHUNK_BYTES).map_err(|_| End::Behind)? {
+                self.write(write, &piece).await?;
+                at += piece.len() as u64;
+                reader.advance_to(at);
+                self.sent.set(Some(at));
+            }
+        }
+    }
+
+    /// Writes all of `bytes`; the replica has `repl-timeout` to take them.
+    async fn write<S: AsyncWrite>(
+        &self,
+        write: &mut WriteHalf<S>,
+        bytes: &[u8],
+    ) -> Result<(), End> {
+        let patience = Duration::from_secs(u64::from(self.server.settings.load().repl_timeout));
+        for piece in bytes.chunks(CHUNK_BYTES) {
+            timeout(patience, write.write_all(piece)).await.map_err(|_| End::Silent)??;
+            let stats = &self.server.stats;
+            stats.net_repl_out_bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
