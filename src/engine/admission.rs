@@ -184,6 +184,7 @@ type Gate = fn(&Ctx<'_>, Asked, Condition) -> CmdResult<()>;
 const GATES: &[Gate] = &[
     debug_is_enabled,
     memory_is_left,
+    disk_takes_writes,
     replicas_are_enough,
     primary_is_here,
     data_is_fresh,
@@ -195,7 +196,9 @@ const SUSPICIOUS: Condition = Condition::LOADING
     .union(Condition::OUT_OF_MEMORY)
     .union(Condition::FEW_REPLICAS)
     .union(Condition::READ_ONLY)
-    .union(Condition::STALE);
+    .union(Condition::STALE)
+    .union(Condition::AOF_FAILS)
+    .union(Condition::AOF_BEHIND);
 
 /// Gates that need the locks, after slot ownership: memory, replication, loading. What comes from
 /// this node's primary passes all of them.
@@ -243,6 +246,16 @@ fn primary_is_here(_: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()> {
 fn data_is_fresh(_: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()> {
     let refused = on.contains(Condition::STALE) && !asked.flags.contains(Flags::STALE);
     if refused { Err(CmdError::PrimaryDown) } else { Ok(()) }
+}
+
+fn disk_takes_writes(cx: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()> {
+    let fails = on.intersects(Condition::AOF_FAILS.union(Condition::AOF_BEHIND));
+    if !fails || !asked.flags.intersects(Flags::WRITE.union(Flags::TELLS_HEALTH)) {
+        return Ok(());
+    }
+    let failure = cx.server.aof.failure();
+    let failure = failure.as_deref().unwrap_or("the disk does not keep up");
+    Err(CmdError::owned(format!("MISCONF Errors writing to the AOF file: {failure}")))
 }
 
 fn dataset_is_loaded(_: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()> {

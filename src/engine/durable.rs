@@ -10,6 +10,7 @@ use crate::commands::{Ctx, Followers, Report};
 use crate::config::Settings;
 use crate::config::table::Fsync;
 use crate::resp::{Encoder, Mark};
+use crate::state::aof::Phase;
 use crate::state::durability::{Durability, Need};
 
 /// What a write whose time is over is answered.
@@ -97,13 +98,14 @@ pub(super) fn need_of_writes(cx: &Ctx<'_>) -> Option<Need> {
     if !cx.followers.contains(Followers::LOGGED) {
         return None;
     }
-    let need = need(cx.settings);
+    let need = need(cx.settings, cx.server.aof.phase());
     (need != Need::default()).then_some(need)
 }
 
-fn need(settings: &Settings) -> Need {
+fn need(settings: &Settings, phase: Phase) -> Need {
     Need {
-        on_disk: settings.appendonly && settings.appendfsync == Fsync::Always,
+        // While the first base is being written nothing can be made safe.
+        on_disk: phase == Phase::On && settings.appendfsync == Fsync::Always,
         replicas: settings.min_replicas_to_ack as usize,
         ..Need::default()
     }

@@ -6,7 +6,9 @@
 //! `master_repl_offset` does; the offset of a reader is how many bytes it has had.
 //!
 //! What is kept is bounded: always the newest `backlog` bytes, and for the sake of readers that are
-//! behind as much as `lag_max` more. A reader that falls further behind finds a [`Gap`].
+//! behind as much as `lag_max` more. A reader that falls further behind finds a [`Gap`]. Only what
+//! the append-only file has not got is kept without a bound, as whoever lets it fall behind has to
+//! refuse writes.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -46,6 +48,10 @@ struct Inner {
     backlog: u64,
     lag_max: u64,
     readers: Vec<Weak<AtomicU64>>,
+    /// Of the append-only file.
+    patient: Weak<AtomicU64>,
+    /// How often another history was begun.
+    restarts: u64,
 }
 
 /// See the module's head.
@@ -109,6 +115,7 @@ impl Log {
         inner.blocks.clear();
         inner.tail = Vec::new();
         (inner.first, inner.tail_start, inner.db) = (offset, offset, None);
+        inner.restarts += 1;
         self.end.store(offset, Ordering::Release);
     }
 
@@ -123,6 +130,12 @@ impl Log {
     #[must_use]
     pub fn first(&self) -> u64 {
         self.inner.lock().first
+    }
+
+    /// How often another history was begun: offsets of another count mean nothing.
+    #[must_use]
+    pub fn restarts(&self) -> u64 {
+        self.inner.lock().restarts
     }
 
     /// The database of the latest command; `None` if the next one begins with SELECT anyway.
@@ -197,6 +210,8 @@ impl Log {
         let slowest = slowest.map(|at| at.load(Ordering::Acquire)).min().unwrap_or(end);
         let keep_from = end.saturating_sub(inner.backlog).min(slowest);
         let keep_from = keep_from.max(end.saturating_sub(inner.backlog + inner.lag_max));
+        let patient = inner.patient.upgrade().map(|at| at.load(Ordering::Acquire));
+        let keep_from = keep_from.min(patient.unwrap_or(end));
         while let Some(block) = inner.blocks.front() {
             if inner.first + block.len() as u64 > keep_from {
                 break;
@@ -215,6 +230,18 @@ impl Log {
         inner.check(offset)?;
         let at = Arc::new(AtomicU64::new(offset));
         inner.readers.push(Arc::downgrade(&at));
+        Ok(LogReader { at })
+    }
+
+    /// As [`Log::reader`], for the one reader that must get everything however late it is.
+    ///
+    /// # Errors
+    /// As [`Log::reader`].
+    pub fn patient_reader(&self, offset: u64) -> Result<LogReader, Gap> {
+        let mut inner = self.inner.lock();
+        inner.check(offset)?;
+        let at = Arc::new(AtomicU64::new(offset));
+        inner.patient = Arc::downgrade(&at);
         Ok(LogReader { at })
     }
 
@@ -348,6 +375,12 @@ mod tests {
         let lost = log.reader(log.end()).expect("the end");
         fill(40);
         assert_eq!(log.read(lost.offset(), 1), Err(Gap::Evicted), "it was too slow");
+        let patient = log.patient_reader(log.end()).expect("the end");
+        fill(60);
+        assert!(log.read(patient.offset(), 1).is_ok(), "it gets everything");
+        drop(patient);
+        fill(60);
+        assert!(log.first() > log.end() - 40 * BLOCK_BYTES as u64);
     }
 
     proptest! {

@@ -14,6 +14,7 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::acl::{self, UsersError};
+use super::aof::AppendOnly;
 use super::bus::{Bus, BusError};
 use super::config_file::{self, ConfigFile, Loaded};
 use super::control::{ControlError, ControlLoop};
@@ -22,9 +23,9 @@ use super::cron::Cron;
 use super::janitor::Janitor;
 use super::listen::{self, ListenError};
 use super::listeners::Listeners;
-use super::replication::{Order, ReplicationThread, Replicator};
+use super::replication::{ReplicationThread, Replicator};
 use super::unsupported::{self, Unsupported};
-use super::workers::{self, WorkerHandle};
+use super::workers::{self, Order, WorkerHandle};
 use super::{logging, resources};
 use crate::base::error::with_causes;
 use crate::base::{KeyHasher, Millis, ReplId, Rng};
@@ -35,11 +36,12 @@ use crate::config::Settings;
 use crate::config::table::Supervised;
 use crate::engine::unix_time;
 use crate::keyspace::Keyspace;
+use crate::state::conditions::Condition;
 use crate::state::{Control, Identity, Server, Stats};
 
-/// Threads that take slot locks besides the workers: the janitor, replication, full copies. Their
-/// lanes of the gate come after the workers' in this order.
-const OTHER_THREADS: usize = 3;
+/// Threads that take slot locks besides the workers: the janitor, replication, full copies, the
+/// append-only file's. Their lanes of the gate come after the workers' in this order.
+const OTHER_THREADS: usize = 4;
 
 /// Why a node could not start. Each leaves the machine as it was.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +115,9 @@ fn serve(loaded: Loaded) -> Result<(), StartError> {
     let replication =
         ReplicationThread::start(Arc::clone(&server), lane).map_err(StartError::Thread)?;
     let (workers, threads) = start_workers(&server, replication.replicator())?;
+    let loads_aof = server.settings.load().appendonly;
+    server.conditions.set(Condition::LOADING, loads_aof);
+    let aof = AppendOnly::start(&server, lane + 2, loads_aof).map_err(StartError::Thread)?;
     let janitor = Janitor::start(Arc::clone(&server)).map_err(StartError::Thread)?;
     let listeners = Listeners::start(Arc::clone(&server), Arc::clone(&workers), listeners);
     tracing::info!(
@@ -134,17 +139,15 @@ fn serve(loaded: Loaded) -> Result<(), StartError> {
         bus,
         pause: None,
         replicator: replication.replicator().clone(),
+        follows_at_start: server.settings.load().replicaof.clone(),
     };
-    if let Some(primary) = &control.server.settings.load().replicaof {
-        let host = String::from_utf8_lossy(&primary.host).into_owned();
-        control.replicator.order(Order::Follow { host, port: primary.port, waiting: None });
-    }
     let result = run_control(control);
     tell_supervisor(&server.settings.load(), &NotifyState::Stopping);
     replication.stop();
-    workers.iter().for_each(|worker| worker.order(workers::Order::Stop));
+    workers.iter().for_each(|worker| worker.order(Order::Stop));
     threads.into_iter().for_each(|thread| drop(thread.join()));
     janitor.stop();
+    aof.stop();
     clean_up(&server.settings.load());
     tracing::info!("bye");
     result

@@ -50,6 +50,8 @@ pub(super) struct ControlLoop {
     pub file: Option<ConfigFile>,
     /// `None` when cluster mode is off.
     pub bus: Option<Bus>,
+    /// The primary that the settings name, until the dataset is loaded.
+    pub follows_at_start: Option<PrimaryAddress>,
     /// End of CLIENT PAUSE.
     pub pause: Option<Pause>,
     pub replicator: Replicator,
@@ -107,6 +109,11 @@ impl ControlLoop {
             bus.tick(now)?;
         }
         self.cron.tick(&self.server, now);
+        let is_loading = self.server.conditions.load().contains(Condition::LOADING);
+        if let Some(primary) = self.follows_at_start.take_if(|_| !is_loading) {
+            let host = String::from_utf8_lossy(&primary.host).into_owned();
+            self.replicator.order(Order::Follow { host, port: primary.port, waiting: None });
+        }
         if self.pause.is_some_and(|pause| pause.until <= now) {
             self.set_pause(None);
         }
@@ -224,6 +231,10 @@ impl ControlLoop {
         }
         self.logging.apply(&after);
         let after = Arc::new(after);
+        if after.appendonly && !before.appendonly {
+            // Whoever looks at INFO right after this sees that the first base is being written.
+            self.server.aof.ask_for_rewrite(false);
+        }
         self.server.put_in_force(Arc::clone(&after));
         self.server.refresh_role(Millis(unix_time().as_millis() as u64));
         if before.requirepass != after.requirepass {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::resources;
+use super::{aof, resources};
 use crate::base::Millis;
 use crate::engine::evict_clients;
 use crate::state::memory::Resources;
@@ -23,6 +23,7 @@ impl Cron {
     pub(super) fn tick(&mut self, server: &Server, now: Millis) {
         sample_rates(server, now);
         self.watch_memory(server, now);
+        aof::watch(server);
         server.clients.retry_evictions();
         evict_clients(server, &server.settings.load());
         if now.since(self.idle_checked) >= IDLE_CHECK_EVERY {

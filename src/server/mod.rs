@@ -3,6 +3,7 @@
 
 mod accept;
 mod acl;
+mod aof;
 mod boot;
 mod bus;
 mod config_file;

@@ -40,7 +40,8 @@ impl Sweep {
     /// used up.
     pub(super) fn turn(&mut self, server: &Server, every: Duration) {
         self.clock.resync();
-        if server.conditions.load().contains(Condition::NO_ACTIVE_EXPIRE) {
+        let resting = Condition::NO_ACTIVE_EXPIRE.union(Condition::LOADING);
+        if server.conditions.load().intersects(resting) {
             return;
         }
         let effort = server.settings.load().active_expire_effort;

@@ -15,7 +15,6 @@ pub(super) struct Unsupported {
 type Rule = (&'static str, fn(&Settings) -> bool, &'static str);
 
 const RULES: &[Rule] = &[
-    ("appendonly", |s| s.appendonly, "nothing is persisted in this version"),
     (
         "replicaof",
         |s| s.replicaof.is_some() && s.cluster_enabled,
@@ -44,8 +43,8 @@ mod tests {
     #[test]
     fn what_cannot_be_done_is_refused_by_name() {
         assert_eq!(check(&Settings::default(), None), Ok(()));
-        let settings = Settings { appendonly: true, ..Settings::default() };
-        assert_eq!(check(&settings, None).map_err(|refusal| refusal.setting), Err("appendonly"));
+        let settings = Settings { tls_port: 1, ..Settings::default() };
+        assert_eq!(check(&settings, None).map_err(|refusal| refusal.setting), Err("tls-port"));
         assert_eq!(check(&settings, Some(&settings)), Ok(()));
     }
 }

@@ -37,6 +37,8 @@ bitflags! {
         const WHILE_SUBSCRIBED = 1 << 23;
         /// It may switch the connection to another database.
         const SELECTS = 1 << 26;
+        /// Clients ask whether all is well by it: a disk that takes no writes makes it fail.
+        const TELLS_HEALTH = 1 << 27;
         /// Moves keys to another node: served locally whatever a half-open slot says.
         const MIGRATES = 1 << 24;
         /// Internal: documented as such, not meant for applications.

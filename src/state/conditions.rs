@@ -23,6 +23,10 @@ bitflags! {
         const SHUTTING_DOWN = 1 << 5;
         /// DEBUG SET-ACTIVE-EXPIRE 0: expired keys go only when somebody looks at them.
         const NO_ACTIVE_EXPIRE = 1 << 7;
+        /// The append-only file cannot be written.
+        const AOF_FAILS = 1 << 13;
+        /// The append-only file is too far behind the log.
+        const AOF_BEHIND = 1 << 14;
         /// Somebody runs MONITOR.
         const MONITORED = 1 << 6;
         /// This node follows a primary.

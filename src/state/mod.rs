@@ -5,6 +5,7 @@
 //! counting a command never bounces a cache line between cores.
 
 pub mod acl;
+pub mod aof;
 pub mod client;
 pub mod conditions;
 pub mod control;
@@ -13,6 +14,7 @@ pub mod dump;
 pub mod durability;
 pub mod histogram;
 pub mod latency;
+pub mod loading;
 pub mod memory;
 pub mod monitors;
 pub mod pubsub;
@@ -26,6 +28,7 @@ pub mod waiters;
 pub mod watches;
 
 pub use acl::Acl;
+pub use aof::Aof;
 pub use client::{Client, ClientFlags, ClientShared, Mail};
 pub use conditions::Conditions;
 pub use control::{Ask, Control, Request};
@@ -33,6 +36,7 @@ pub use dump::Dump;
 pub use durability::Durability;
 pub use histogram::Histogram;
 pub use latency::LatencyMonitor;
+pub use loading::Loading;
 pub use monitors::Monitors;
 pub use pubsub::PubSub;
 pub use registry::Registry;

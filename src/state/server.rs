@@ -8,8 +8,8 @@ use arc_swap::ArcSwap;
 use super::courier::Courier;
 use super::memory::{Gauge, Resources};
 use super::{
-    Acl, Conditions, Control, Dump, Durability, LatencyMonitor, Mail, Monitors, PubSub, Registry,
-    Replication, SlowLog, Stats, Waiters, Watches,
+    Acl, Aof, Conditions, Control, Dump, Durability, LatencyMonitor, Loading, Mail, Monitors,
+    PubSub, Registry, Replication, SlowLog, Stats, Waiters, Watches,
 };
 use crate::acl::{Catalog, Users};
 use crate::base::{Millis, ReplId};
@@ -52,6 +52,8 @@ pub struct Server {
     pub log: Log,
     /// Whom this node follows, and who follows it.
     pub replication: Replication,
+    pub aof: Aof,
+    pub loading: Loading,
     pub monitors: Monitors,
     pub pubsub: PubSub,
     pub waiters: Waiters,
@@ -93,6 +95,8 @@ impl Server {
             garbage: Dump::default(),
             durability: Durability::default(),
             log,
+            aof: Aof::default(),
+            loading: Loading::default(),
             monitors: Monitors::default(),
             pubsub: PubSub::default(),
             waiters: Waiters::default(),

@@ -16,7 +16,7 @@ pub const PING: Command = Command::new(
         complexity: "O(1)",
         group: Group::Connection,
         arity: Arity::AtLeast(1),
-        flags: Flags::FAST.union(Flags::WHILE_SUBSCRIBED),
+        flags: Flags::FAST.union(Flags::WHILE_SUBSCRIBED).union(Flags::TELLS_HEALTH),
         args: &[Arg::string("message").optional()],
         tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
         plan: Plan::Batch,

@@ -1,5 +1,6 @@
 //! The server as a whole.
 
+mod aof;
 mod command;
 mod config;
 mod debug;
@@ -16,6 +17,7 @@ mod slowlog;
 use super::Command;
 
 pub const COMMANDS: &[&Command] = &[
+    &aof::BGREWRITEAOF,
     &command::COMMAND,
     &command::COMMAND_COUNT,
     &command::COMMAND_HELP,

@@ -14,11 +14,13 @@
 //! are foreign: whatever they claim, reading them neither panics nor takes more memory than they
 //! have.
 
+mod commands;
 pub mod grammar;
 mod manifest;
 mod scan;
 mod stream;
 
+pub use commands::{CommandEncoder, select};
 pub use grammar::{Fault, Flaw};
 pub use manifest::{Kind, Manifest, ManifestError, Part, Rule};
 pub use scan::{Item, ScanError, Scanner};

@@ -33,10 +33,10 @@ impl Stream {
         }
     }
 
-    /// Whether the file ends where a command does.
+    /// Bytes of the log that are held back: the beginning of a command.
     #[must_use]
-    pub fn is_whole(&self) -> bool {
-        self.partial.is_empty()
+    pub fn held(&self) -> usize {
+        self.partial.len()
     }
 
     /// Copies all complete commands; the bytes they took.

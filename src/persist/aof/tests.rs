@@ -215,7 +215,7 @@ proptest! {
             from = cut;
         }
         prop_assert_eq!(&pieces, &whole);
-        prop_assert!(stream.is_whole());
+        prop_assert_eq!(stream.held(), 0);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! INFO: what the server says of itself, with Redis' section and field names.
 
+mod aof;
 mod figures;
 mod process;
 mod replication;

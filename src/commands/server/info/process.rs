@@ -2,10 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use super::Lines;
+use super::{Lines, aof};
 use crate::commands::Ctx;
 use crate::config::kind::Choices;
 use crate::state::ClientFlags;
+use crate::state::loading::Progress;
 
 pub(super) fn server(lines: &mut Lines, cx: &Ctx<'_>) {
     let identity = &cx.server.identity;
@@ -120,10 +121,10 @@ pub(super) fn memory(lines: &mut Lines, cx: &Ctx<'_>) {
     ]);
 }
 
-/// Nothing is saved, so all of it says so.
 pub(super) fn persistence(lines: &mut Lines, cx: &Ctx<'_>) {
+    let loading = cx.server.loading.progress();
     lines.numbers(&[
-        ("loading", 0),
+        ("loading", u64::from(loading.is_some())),
         ("async_loading", 0),
         ("current_cow_peak", 0),
         ("current_cow_size", 0),
@@ -145,20 +146,23 @@ pub(super) fn persistence(lines: &mut Lines, cx: &Ctx<'_>) {
         ("rdb_last_cow_size", 0),
         ("rdb_last_load_keys_expired", 0),
         ("rdb_last_load_keys_loaded", 0),
-        ("aof_enabled", 0),
-        ("aof_rewrite_in_progress", 0),
-        ("aof_rewrite_scheduled", 0),
     ]);
-    lines.put("aof_last_rewrite_time_sec", -1);
-    lines.put("aof_current_rewrite_time_sec", -1);
-    lines.put("aof_last_bgrewrite_status", "ok");
-    lines.numbers(&[("aof_rewrites", 0), ("aof_rewrites_consecutive_failures", 0)]);
-    lines.put("aof_last_write_status", "ok");
-    lines.numbers(&[
-        ("aof_last_cow_size", 0),
-        ("module_fork_in_progress", 0),
-        ("module_fork_last_cow_size", 0),
-    ]);
+    aof::status(lines, cx);
+    lines.numbers(&[("module_fork_in_progress", 0), ("module_fork_last_cow_size", 0)]);
+    aof::sizes(lines, cx);
+    if let Some(Progress { began, total, loaded }) = loading {
+        let percent = loaded as f64 * 100.0 / total.max(1) as f64;
+        let elapsed = cx.now.since(began).as_secs();
+        let left = elapsed * total.saturating_sub(loaded) / loaded.max(1);
+        lines.numbers(&[
+            ("loading_start_time", began.as_secs()),
+            ("loading_total_bytes", total),
+            ("loading_rdb_used_mem", 0),
+            ("loading_loaded_bytes", loaded),
+        ]);
+        lines.put("loading_loaded_perc", format!("{percent:.2}"));
+        lines.put("loading_eta_seconds", left.max(1));
+    }
 }
 
 /// Nobody replicates from here, and this node replicates nobody.

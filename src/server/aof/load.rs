@@ -1,0 +1,275 @@
+//! Loading the dataset from the append-only files when the node starts.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::base;
+use super::folder::{Folder, FolderError};
+use crate::base::{Millis, Slot};
+use crate::commands::limits_of;
+use crate::config::Settings;
+use crate::engine::{Replay, unix_time};
+use crate::keyspace::{Expiry, Held, Key};
+use crate::persist::aof::{Item, Manifest, RDB_MAGIC, ScanError, Scanner};
+use crate::persist::rdb::file::{self, Record, Usage};
+use crate::persist::rdb::{Fault, RdbError};
+use crate::state::Server;
+
+/// Bytes of commands run in one go.
+const RUN_BYTES: usize = 64 * 1024;
+
+/// Why the dataset cannot be loaded. The node does not start then: it would go on without data
+/// that its operator believes safe.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LoadError {
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error("could not read {path}")]
+    Read {
+        path: String,
+        #[source]
+        cause: io::Error,
+    },
+    #[error("it was stopped")]
+    Stopped,
+    #[error("the RDB in {path} is not valid")]
+    Rdb {
+        path: String,
+        #[source]
+        cause: RdbError,
+    },
+    #[error("{path} ends in the middle of a command: see the setting aof-load-truncated")]
+    CutOff {
+        path: String,
+        #[source]
+        cause: ScanError,
+    },
+    #[error("{path} ends inside a transaction: see the setting aof-load-truncated")]
+    OpenTransaction { path: String },
+    #[error("{path} is not valid: see redpoll check-aof --fix")]
+    Content {
+        path: String,
+        #[source]
+        cause: ScanError,
+    },
+    #[error("{path} has a command that is not known here: {name}, at byte {offset}")]
+    Unknown { path: String, name: String, offset: u64 },
+    #[error("{path} has a command that cannot be run from a file, before byte {offset}")]
+    Stuck { path: String, offset: u64 },
+}
+
+/// What is loaded from, and what has been loaded.
+pub(super) struct Loader<'a> {
+    /// Set when the process is to end.
+    quit: &'a AtomicBool,
+    server: Arc<Server>,
+    replay: Replay,
+    /// Bytes of the files before the present one.
+    before: u64,
+}
+
+impl Loader<'_> {
+    /// `lane` is the calling thread's lane of the gate.
+    pub(super) fn new(server: Arc<Server>, lane: usize, quit: &AtomicBool) -> Loader<'_> {
+        Loader { quit, replay: Replay::new(lane, Arc::clone(&server)), server, before: 0 }
+    }
+
+    /// Loads everything; what the folder consists of then. A folder without files gets an empty
+    /// base.
+    pub(super) fn load(mut self, folder: &Folder) -> Result<Manifest, LoadError> {
+        let settings = self.server.settings.load_full();
+        let found = match folder.read_manifest()? {
+            Some(manifest) => Some(manifest),
+            None => folder.upgrade()?,
+        };
+        let Some(mut manifest) = found.filter(|found| found.parts().next().is_some()) else {
+            return Ok(begin(&self.server, folder, &settings)?);
+        };
+        folder.finish_upgrade(&manifest)?;
+        let total = folder.size(&manifest)?;
+        let began = unix_time();
+        self.server.loading.begin(Millis(began.as_millis() as u64), total);
+        let parts: Vec<PathBuf> = manifest.parts().map(|part| folder.file(&part.name)).collect();
+        for (index, path) in parts.iter().enumerate() {
+            self.file(path, index + 1 == parts.len())?;
+        }
+        self.server.loading.end();
+        folder.remove_history(&mut manifest)?;
+        let took = unix_time().saturating_sub(began);
+        tracing::info!(bytes = total, seconds = took.as_secs_f64(), "dataset loaded");
+        Ok(manifest)
+    }
+
+    fn file(&mut self, path: &Path, is_last: bool) -> Result<(), LoadError> {
+        let shown = || path.display().to_string();
+        let read = |cause| LoadError::Read { path: shown(), cause };
+        let mut file = File::open(path).map_err(read)?;
+        let size = file.metadata().map_err(read)?.len();
+        let mut magic = Vec::new();
+        file.by_ref().take(RDB_MAGIC.len() as u64).read_to_end(&mut magic).map_err(read)?;
+        file.rewind().map_err(read)?;
+        self.replay.restart();
+        let (rest, offset) = if magic == RDB_MAGIC {
+            let outcome = self.rdb(&mut file);
+            let outcome = outcome.map_err(|cause| LoadError::Rdb { path: shown(), cause })?;
+            (outcome.rest, outcome.bytes)
+        } else {
+            (Vec::new(), 0)
+        };
+        let mut scanner = Scanner::new(Cursor::new(rest).chain(file), offset, size);
+        let outcome = self.commands(path, &mut scanner);
+        let cut = match outcome {
+            Ok(()) if !scanner.is_in_transaction() => None,
+            Ok(()) => Some(LoadError::OpenTransaction { path: shown() }),
+            Err(error @ LoadError::CutOff { .. }) => Some(error),
+            Err(error) => return Err(error),
+        };
+        if let Some(error) = cut {
+            self.cut_off(path, scanner.safe_end(), is_last, error)?;
+        }
+        self.before += size;
+        Ok(())
+    }
+
+    /// Does without the end of a file, if that may be.
+    fn cut_off(
+        &self,
+        path: &Path,
+        safe_end: u64,
+        is_last: bool,
+        error: LoadError,
+    ) -> Result<(), LoadError> {
+        if !is_last || !self.server.settings.load().aof_load_truncated {
+            return Err(error);
+        }
+        let shown = path.display().to_string();
+        let cut = || {
+            let file = File::options().write(true).open(path)?;
+            file.set_len(safe_end)?;
+            file.sync_all()
+        };
+        cut().map_err(|cause| LoadError::Read { path: shown.clone(), cause })?;
+        tracing::warn!(path = shown, bytes = safe_end, "the file was cut off: its end is dropped");
+        Ok(())
+    }
+
+    fn rdb(&mut self, file: &mut File) -> Result<file::Outcome, RdbError> {
+        let settings = self.server.settings.load_full();
+        let limits = limits_of(&settings, &self.server.keyspace);
+        let loading = file::Loading {
+            limits: &limits,
+            databases: self.server.keyspace.databases(),
+            checksum: settings.rdbchecksum,
+        };
+        let source = io::BufReader::with_capacity(256 * 1024, file);
+        file::load(source, loading, self)
+    }
+
+    /// Runs the commands up to the end of the file.
+    fn commands<R: Read>(
+        &mut self,
+        path: &Path,
+        scanner: &mut Scanner<R>,
+    ) -> Result<(), LoadError> {
+        let shown = || path.display().to_string();
+        let mut batch = Vec::with_capacity(2 * RUN_BYTES);
+        loop {
+            let offset = scanner.offset();
+            let item = scanner.next_item();
+            let item = match item {
+                Ok(item) => item,
+                Err(error) => {
+                    // What came before it counts.
+                    self.run(&mut batch, path, offset)?;
+                    let path = shown();
+                    let is_end = matches!(error, ScanError::Content { is_end: true, .. });
+                    return Err(if is_end {
+                        LoadError::CutOff { path, cause: error }
+                    } else {
+                        LoadError::Content { path, cause: error }
+                    });
+                }
+            };
+            match item {
+                None => return self.run(&mut batch, path, offset),
+                Some(Item::Annotation(_)) => {}
+                Some(Item::Command(bytes, args)) => {
+                    let arg = |index: usize| args.get(index).map(|range| &bytes[range.clone()]);
+                    let name = arg(0).unwrap_or_default();
+                    if !Replay::knows(name, arg(1)) {
+                        let name = name.escape_ascii().to_string();
+                        return Err(LoadError::Unknown { path: shown(), name, offset });
+                    }
+                    batch.extend_from_slice(bytes);
+                }
+            }
+            if batch.len() >= RUN_BYTES {
+                self.run(&mut batch, path, offset)?;
+                self.server.loading.reach(self.before + offset);
+            }
+        }
+    }
+
+    fn run(&mut self, batch: &mut Vec<u8>, path: &Path, offset: u64) -> Result<(), LoadError> {
+        if self.quit.load(Ordering::Acquire) {
+            return Err(LoadError::Stopped);
+        }
+        let outcome = self.replay.run(batch);
+        batch.clear();
+        batch.shrink_to(2 * RUN_BYTES);
+        outcome.map_err(|_| LoadError::Stuck { path: path.display().to_string(), offset })
+    }
+}
+
+/// Makes the files of an empty dataset.
+fn begin(server: &Server, folder: &Folder, settings: &Settings) -> Result<Manifest, FolderError> {
+    folder.create()?;
+    let mut manifest = folder.read_manifest()?.unwrap_or_default();
+    let base = manifest.next_base(&folder.prefix, settings.aof_use_rdb_preamble);
+    let path = folder.file(&base.name);
+    base::write_empty(server, settings, &path).map_err(FolderError::io("write", &path))?;
+    manifest.rebase(base, u64::MAX);
+    let part = manifest.next_increment(&folder.prefix);
+    folder.create_file(&folder.file(&part.name))?;
+    manifest.push_increment(part);
+    folder.write_manifest(&manifest)?;
+    tracing::info!("append-only file begun");
+    Ok(manifest)
+}
+
+impl file::Sink for Loader<'_> {
+    fn key(&mut self, record: Record) -> Result<(), Fault> {
+        let Record { db, key, value, expiry, usage } = record;
+        let server = &*self.server;
+        let now = Millis(unix_time().as_millis() as u64);
+        let mut keys = [Key::new(&key, server.keyspace.hash(&key), Slot::of(&key))];
+        let _pass = server.keyspace.gate().enter(self.replay.lane(), false);
+        let mut held = Held::lock(&server.keyspace, db, &mut keys, now);
+        // An expired key may be needed by what follows.
+        held.expiry = Expiry::Show;
+        let [key] = keys;
+        if held.exists(&key) {
+            return Err(Fault::Refused("a key that occurs twice".to_owned()));
+        }
+        let clock = held.clock;
+        let lru = match usage {
+            Some(Usage::IdleSecs(seconds)) => clock.from_idle(seconds),
+            Some(Usage::Frequency(frequency)) => clock.from_frequency(frequency),
+            None => clock.fresh(),
+        };
+        held.put(&key, value.into_entry(key.bytes, expiry, lru));
+        held.release();
+        Ok(())
+    }
+
+    fn function(&mut self, _: Vec<u8>) -> Result<(), Fault> {
+        Err(Fault::Refused("a library of functions, which are not here yet".to_owned()))
+    }
+
+    fn progress(&mut self, bytes: u64) {
+        self.server.loading.reach(self.before + bytes);
+    }
+}

@@ -1,0 +1,362 @@
+//! The thread that writes the append-only file.
+//!
+//! It follows the log and the settings: nobody tells it that there is something to write, or that
+//! `appendonly` was changed. With `appendfsync always` it writes and syncs whatever has come
+//! meanwhile and then says how far the log is safe, so that one sync serves all who wait. What
+//! cannot be written stays in the log and is tried again; until it succeeds writes are refused.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::time::Duration;
+
+use super::base::Written;
+use super::folder::{self, Folder, FolderError};
+use super::incremental::Incremental;
+use super::rewrite::Rewrite;
+use super::syncer::Syncer;
+use crate::config::Settings;
+use crate::config::table::Fsync;
+use crate::engine::unix_time;
+use crate::persist::aof::Manifest;
+use crate::state::Server;
+use crate::state::aof::Phase;
+use crate::state::conditions::Condition;
+
+/// How often settings and what runs beside are looked at when there is nothing to write.
+const TICK: Duration = Duration::from_millis(100);
+/// Unless every write is waited for, what comes within this time is written together.
+const GATHER: Duration = Duration::from_millis(1);
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// A sync that takes longer than this is counted as delayed.
+const SYNC_PATIENCE: Duration = Duration::from_secs(2);
+/// A failed write is tried again after this time.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+/// Bytes of the log that may wait to be written. Beyond that, writes are refused.
+const BEHIND_MAX: u64 = 1024 * 1024 * 1024;
+
+/// What other threads tell this one.
+pub(super) enum Event {
+    /// The file has been synced up to this offset of the log, or not.
+    Synced(u64, io::Result<()>),
+    /// The rewrite of this number has ended.
+    Rewritten(u64, io::Result<Written>),
+}
+
+/// The files that are being written.
+pub(super) struct Open {
+    pub manifest: Manifest,
+    pub incremental: Incremental,
+    /// Bytes of the other files.
+    pub other_bytes: u64,
+    /// Where the incremental file is as long as there is no base to go with it.
+    pub temporary: Option<PathBuf>,
+}
+
+/// See the module's head.
+pub(super) struct Writer {
+    pub server: Arc<Server>,
+    pub folder: Folder,
+    /// The lane of the gate for threads that walk.
+    pub lane: usize,
+    pub sender: Sender<Event>,
+    events: Receiver<Event>,
+    pub open: Option<Open>,
+    pub rewrite: Option<Rewrite>,
+    /// Rewrites begun so far.
+    pub rewrites: u64,
+    syncer: Syncer,
+    /// How far the log is safe.
+    synced: u64,
+    /// When the latest sync began.
+    synced_at: Duration,
+    /// When a failed write is tried again.
+    retry_at: Duration,
+}
+
+impl Writer {
+    /// # Errors
+    /// If its helper thread cannot be created.
+    pub(super) fn new(server: Arc<Server>, folder: Folder, lane: usize) -> io::Result<Writer> {
+        let (sender, events) = channel();
+        Ok(Writer {
+            server,
+            folder,
+            lane,
+            syncer: Syncer::new(sender.clone())?,
+            sender,
+            events,
+            open: None,
+            rewrite: None,
+            rewrites: 0,
+            synced: 0,
+            synced_at: Duration::ZERO,
+            retry_at: Duration::ZERO,
+        })
+    }
+
+    /// Goes on with the files that were loaded: in the last one, or in a first one.
+    pub(super) fn adopt(&mut self, mut manifest: Manifest) -> Result<(), FolderError> {
+        let part = match manifest.increments.last() {
+            Some(last) => last.clone(),
+            None => {
+                let part = manifest.next_increment(&self.folder.prefix);
+                manifest.push_increment(part.clone());
+                self.folder.create_file(&self.folder.file(&part.name))?;
+                self.folder.write_manifest(&manifest)?;
+                part
+            }
+        };
+        let file = self.folder.open_file(&part)?;
+        let size =
+            file.metadata().map_err(FolderError::io("find", &self.folder.file(&part.name)))?;
+        let total = self.folder.size(&manifest)?;
+        let server = Arc::clone(&self.server);
+        let alone = server.keyspace.gate().exclusive();
+        server.log_if_wanted();
+        let log = &server.log;
+        let incremental = Incremental::new(Arc::new(file), size.len(), log, (log.end(), log.db()));
+        drop(alone);
+        let incremental = incremental.expect("the end of the log is there");
+        let written = incremental.written();
+        let other_bytes = total - size.len();
+        self.open = Some(Open { manifest, incremental, other_bytes, temporary: None });
+        server.aof.base_size.store(total, Ordering::Relaxed);
+        self.publish();
+        server.aof.set_phase(Phase::On);
+        self.is_safe(written);
+        Ok(())
+    }
+
+    /// Runs until `quit` is set, and then until everything is safe.
+    pub(super) fn run(mut self, quit: &AtomicBool) {
+        while !quit.load(Ordering::Acquire) {
+            self.handle_events();
+            self.follow_settings();
+            self.rewrite_if_wanted();
+            let is_idle = !self.turn();
+            let settings = self.server.settings.load();
+            let always = settings.appendfsync == Fsync::Always;
+            drop(settings);
+            match &self.open {
+                Some(open) if is_idle => {
+                    let end = self.server.log.end();
+                    let from = if self.is_failing() { end } else { open.incremental.written() };
+                    self.server.log.wait_beyond(from, TICK);
+                }
+                Some(_) if !always => std::thread::sleep(GATHER),
+                Some(_) => {}
+                None => std::thread::sleep(TICK),
+            }
+        }
+        self.abandon_rewrite();
+        self.close();
+    }
+
+    fn handle_events(&mut self) {
+        loop {
+            match self.events.try_recv() {
+                Ok(Event::Synced(offset, Ok(()))) => self.is_safe(offset),
+                Ok(Event::Synced(_, Err(error))) => self.fails("sync", &error),
+                Ok(Event::Rewritten(number, outcome)) => self.end_rewrite(number, outcome),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Turns writing on or off as `appendonly` says; begins anew if the log did.
+    fn follow_settings(&mut self) {
+        let wanted = self.server.settings.load().appendonly;
+        let log = &self.server.log;
+        let is_stale = |open: &Open| !open.incremental.follows(log);
+        if self.open.as_ref().is_some_and(is_stale) {
+            tracing::info!("the dataset was replaced: the append-only file is begun anew");
+            self.abandon_rewrite();
+            self.drop_open();
+        }
+        match (wanted, self.open.is_some()) {
+            (true, false) => self.begin(),
+            (false, true) => {
+                tracing::info!("append-only file turned off");
+                self.abandon_rewrite();
+                self.close();
+                // Whoever still waits has been told by whoever turned it off.
+                self.server.durability.synced(self.server.log.end());
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes what has come and sees that it is synced; whether there was something.
+    fn turn(&mut self) -> bool {
+        if self.is_resting() {
+            return false;
+        }
+        let Some(open) = &mut self.open else { return false };
+        let now = unix_time();
+        let (server, settings) = (Arc::clone(&self.server), self.server.settings.load_full());
+        let (before, end) = (open.incremental.written(), server.log.end());
+        let second = settings.aof_timestamp_enabled.then_some(now.as_secs());
+        let outcome = open.incremental.write(&server.log, end, second);
+        let written = open.incremental.written();
+        self.publish();
+        match outcome {
+            Err(error) => self.fails("write to", &error),
+            Ok(()) => {
+                if self.is_failing() && !server.aof.is_syncing.load(Ordering::Acquire) {
+                    self.works_again(&settings, written);
+                }
+                self.sync_if_due(&settings, written, now);
+            }
+        }
+        written != before
+    }
+
+    /// Shows sizes, and how far the file is behind the log.
+    fn publish(&self) {
+        let Some(open) = &self.open else { return };
+        let aof = &self.server.aof;
+        aof.size.store(open.other_bytes + open.incremental.size, Ordering::Relaxed);
+        aof.written.store(open.incremental.written(), Ordering::Relaxed);
+    }
+
+    fn sync_if_due(&mut self, settings: &Settings, written: u64, now: Duration) {
+        let aof = &self.server.aof;
+        if written == self.synced || aof.phase() != Phase::On {
+            return;
+        }
+        let is_walking = aof.is_rewriting() || self.server.keyspace.is_walked();
+        let held_back = settings.no_appendfsync_on_rewrite && is_walking;
+        if settings.appendfsync == Fsync::Always {
+            if !held_back {
+                self.sync_now();
+            }
+            self.is_safe(written);
+            return;
+        }
+        // Whoever waits for the disk gets it, whatever the policy.
+        let is_wanted =
+            settings.appendfsync == Fsync::EverySecond || self.server.durability.waiting() > 0;
+        if !is_wanted || held_back || now.saturating_sub(self.synced_at) < SYNC_EVERY {
+            return;
+        }
+        if !aof.is_syncing.swap(true, Ordering::AcqRel) {
+            self.synced_at = now;
+            self.begin_sync(written);
+        } else if now.saturating_sub(self.synced_at) > SYNC_PATIENCE {
+            self.synced_at = now;
+            aof.delayed_syncs.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Syncs on a thread of its own.
+    fn begin_sync(&self, written: u64) {
+        if let Some(open) = &self.open {
+            let syncing = Arc::clone(&self.server);
+            let file = Arc::clone(&open.incremental.file);
+            self.syncer.sync(file, written, move || {
+                syncing.aof.is_syncing.store(false, Ordering::Release);
+            });
+        }
+    }
+
+    /// Syncs here. Where a sync fails nobody knows what is on the disk, and with `always` replies
+    /// promise that it is: the process ends, as Redis does.
+    pub(super) fn sync_now(&self) {
+        let Some(open) = &self.open else { return };
+        if let Err(error) = open.incremental.file.sync_data() {
+            tracing::error!(%error, "could not sync the append-only file: exiting");
+            std::process::exit(1);
+        }
+    }
+
+    /// The log is safe up to `offset`.
+    pub(super) fn is_safe(&mut self, offset: u64) {
+        self.synced = offset;
+        if self.server.aof.phase() == Phase::On {
+            self.server.durability.synced(offset);
+        }
+    }
+
+    /// Whether something failed a moment ago and is not tried again yet.
+    pub(super) fn is_resting(&self) -> bool {
+        unix_time() < self.retry_at
+    }
+
+    /// Tries nothing for a while.
+    pub(super) fn rest(&mut self) {
+        self.retry_at = unix_time() + RETRY_AFTER;
+    }
+
+    fn is_failing(&self) -> bool {
+        self.server.conditions.load().contains(Condition::AOF_FAILS)
+    }
+
+    /// Refuses writes until what failed succeeds.
+    fn fails(&mut self, what: &'static str, error: &io::Error) {
+        self.rest();
+        if !self.is_failing() {
+            tracing::error!(%error, "could not {what} the append-only file: writes are refused");
+        }
+        self.server.aof.set_failure(Some(system_text(error)));
+        self.server.conditions.set(Condition::AOF_FAILS, true);
+    }
+
+    /// What failed succeeds again; what failed to be synced was written before this.
+    fn works_again(&mut self, settings: &Settings, written: u64) {
+        if settings.appendfsync != Fsync::Always
+            && let Some(open) = &self.open
+        {
+            if let Err(error) = open.incremental.file.sync_data() {
+                self.fails("sync", &error);
+                return;
+            }
+            self.is_safe(written);
+        }
+        tracing::info!("the append-only file is written again");
+        self.server.conditions.set(Condition::AOF_FAILS, false);
+        self.server.aof.set_failure(None);
+    }
+
+    /// Writes and syncs what is left, then stops writing.
+    pub(super) fn close(&mut self) {
+        let server = Arc::clone(&self.server);
+        let alone = server.keyspace.gate().exclusive();
+        server.log_if_wanted();
+        let end = server.log.end();
+        drop(alone);
+        if let Some(open) = &mut self.open {
+            let written = open.incremental.write(&server.log, end, None);
+            match written.and_then(|()| open.incremental.file.sync_data()) {
+                Ok(()) => self.is_safe(end),
+                Err(error) => tracing::error!(%error, "the end of the log was not written"),
+            }
+        }
+        self.drop_open();
+    }
+
+    /// Forgets the files; one that has no base is removed.
+    fn drop_open(&mut self) {
+        if let Some(Open { temporary: Some(path), .. }) = self.open.take() {
+            folder::remove(&path);
+        }
+        self.server.aof.set_phase(Phase::Off);
+        self.server.conditions.set(Condition::AOF_FAILS, false);
+        self.server.aof.set_failure(None);
+    }
+}
+
+/// What the system says of an error, as C's strerror does.
+fn system_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// Refuses writes while the file is too far behind, whatever its thread is busy with. Called by the
+/// control plane now and then.
+pub(in crate::server) fn watch(server: &Server) {
+    let is_behind = server.aof.behind(server.log.end()) > BEHIND_MAX;
+    server.conditions.set(Condition::AOF_BEHIND, is_behind);
+}
