@@ -18,6 +18,10 @@ pub(super) struct ManualFailover {
     pub end: Option<Millis>,
     /// On the primary: who asked.
     pub replica: Option<NodeId>,
+    /// On the primary: where it asked, until writes have stopped.
+    pub asked_on: Option<LinkId>,
+    /// On the primary: nothing is written any more.
+    pub is_quiet: bool,
     /// On the replica: where the primary has stopped writing.
     pub target_offset: Option<u64>,
     /// On the replica: nothing is missing any more.
@@ -34,7 +38,7 @@ impl ManualFailover {
 
 /// Whether this node is a primary that has stopped writes for a manual failover.
 pub(super) fn is_paused(machine: &Machine) -> bool {
-    machine.table.me().is_primary() && machine.manual.end.is_some()
+    machine.table.me().is_primary() && machine.manual.is_quiet
 }
 
 /// Whether this node, a replica, may be elected although its primary is well.
@@ -68,12 +72,26 @@ impl Machine {
         self.manual = ManualFailover {
             end: Some(self.now + timeout),
             replica: Some(sender),
+            asked_on: Some(link),
             ..ManualFailover::default()
         };
-        warn!(replica = %sender, "manual failover: writes paused");
+        warn!(replica = %sender, "manual failover: writes are to pause");
         let until = self.now + timeout + timeout;
         self.outbox.push(Action::PauseWrites { until });
-        self.send_heartbeat(link, HeartbeatKind::Ping);
+    }
+
+    /// On the primary: nothing is written any more. Only now the replica may be told an offset: it
+    /// is the last one.
+    pub(super) fn writes_paused(&mut self, offset: u64) {
+        self.table.me_mut().replication_offset = offset;
+        if self.manual.replica.is_none() {
+            return;
+        }
+        self.manual.is_quiet = true;
+        info!(offset, "manual failover: writes paused");
+        if let Some(link) = self.manual.asked_on.take() {
+            self.send_heartbeat(link, HeartbeatKind::Ping);
+        }
     }
 
     /// On the replica: its primary has stopped writing, at `offset`.

@@ -99,6 +99,10 @@ pub enum Input {
         offset: u64,
         data_age: Millis,
     },
+    /// [`Action::PauseWrites`] holds, and `offset` is where the history ends until it is over.
+    WritesPaused {
+        offset: u64,
+    },
 }
 
 /// What is to be done, in order.
@@ -138,7 +142,8 @@ pub enum Action {
     },
     /// This node is a primary now; its data stays.
     StopFollowing,
-    /// A manual failover: no writes, expiry or eviction until then.
+    /// A manual failover: no writes, expiry or eviction until then. Answered by
+    /// [`Input::WritesPaused`] once no write is under way any more.
     PauseWrites {
         until: Millis,
     },
@@ -271,6 +276,7 @@ impl Machine {
                 self.table.me_mut().replication_offset = offset;
                 self.data_age = data_age;
             }
+            Input::WritesPaused { offset } => self.writes_paused(offset),
         }
         self.finish(out);
     }

@@ -25,6 +25,7 @@ use crate::resp::RawRequest;
 use crate::spec::{CmdError, Flags, Group as Family, Plan};
 use crate::state::conditions::Condition;
 use crate::state::durability::Need;
+use crate::state::transaction::Execution;
 use crate::state::watches::Name;
 use crate::state::{Client, ClientFlags, Server};
 
@@ -78,6 +79,11 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
     let pass = keyspace.gate().enter(*index, exclusive);
     // Roles change while nobody is inside: what is refused for it is known only now.
     let conditions = server.conditions.load() | conditions & Condition::OUT_OF_MEMORY;
+    if conditions.contains(Condition::HANDOVER) && feed.is_none() && writes(steps) {
+        drop((pass, group));
+        hold_back(client, wait, execution);
+        return (0, Vec::new());
+    }
     // Only now: see `redirect` for why the view must not be older than the pass.
     let view = view.as_mut().filter(|_| !is_trusted).map(|view| view.load() as &_);
     let stats = server.stats.worker(*index);
@@ -128,6 +134,25 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
         client.set(ClientFlags::UNBLOCKABLE, unblockable);
     }
     (taken, effects.ready)
+}
+
+/// Whether anything would be written to the log.
+#[cold]
+fn writes(steps: &[Step<'_>]) -> bool {
+    let writes = Flags::WRITE.union(Flags::MAY_REPLICATE);
+    steps.iter().any(|step| step.flags.intersects(writes))
+}
+
+/// Has the connection wait until writes may run: the role began to be handed over while its
+/// requests were planned.
+#[cold]
+fn hold_back(client: &mut Client, wait: &mut Option<Wait>, execution: Option<Execution>) {
+    if let Some(Execution { transaction, watching }) = execution {
+        client.set(ClientFlags::MULTI, true);
+        (client.transaction, client.watching) = (transaction, watching);
+    }
+    *wait = Some(Wait::Pause);
+    client.set(ClientFlags::BLOCKED, true);
 }
 
 /// What came of running a group's steps.

@@ -69,7 +69,7 @@ impl ControlLoop {
         // A log file may be rotated, a terminal may go: neither ends a server.
         let mut hangup = listen_for(SignalKind::hangup())?;
         if let Some(bus) = &mut self.bus {
-            bus.start(Arc::clone(&self.server))?;
+            bus.start(Arc::clone(&self.server), self.replicator.clone())?;
         }
         let mut ticks = tokio::time::interval(TICK);
         loop {

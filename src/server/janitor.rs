@@ -80,6 +80,10 @@ fn empty(server: &Server, lost: &[Slot]) -> Vec<Table> {
     // Every command that began while the slots were ours has ended once this is granted.
     let _alone = server.keyspace.gate().exclusive();
     let view = published.load();
+    // A replica has the keys that its primary has.
+    if view.my_primary.is_some() {
+        return Vec::new();
+    }
     let gone =
         lost.iter().filter(|&&slot| !view.is_mine(slot) && view.importing_from(slot).is_none());
     gone.map(|&slot| server.keyspace.flush_slot(Place { db: 0, slot })).collect()

@@ -69,6 +69,7 @@ enum Event {
     Connect { from: usize, life: u64, target: NodeId, ip: String },
     Arrive { to: End, frame: Bytes },
     Closed { end: End },
+    Paused { node: usize, life: u64 },
     Restart { node: usize },
     Mend,
     Misfortune,
@@ -232,6 +233,12 @@ impl World {
                 }
             }
             Event::Connect { from, life, target, ip } => self.connect(from, life, target, &ip),
+            Event::Paused { node, life } => {
+                if self.nodes[node].life == life {
+                    let offset = self.nodes[node].offset;
+                    self.step(node, Input::WritesPaused { offset });
+                }
+            }
             Event::Arrive { to, frame } => {
                 if self.reaches(to) && self.network.is_open(to.link) {
                     let paused = self.pause_left(to.node);
@@ -368,10 +375,13 @@ impl World {
                     self.tally.takeovers += 1;
                     self.nodes[node].following = None;
                 }
+                Action::PauseWrites { .. } => {
+                    let life = self.nodes[node].life;
+                    self.schedule(Millis(1), Event::Paused { node, life });
+                }
                 Action::DropSlotKeys(_)
                 | Action::DropAllKeys
                 | Action::Deliver { .. }
-                | Action::PauseWrites { .. }
                 | Action::ResumeWrites => {}
             }
         }

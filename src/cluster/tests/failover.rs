@@ -38,9 +38,15 @@ fn a_primary_pauses_for_its_replica_and_says_so_until_it_is_over() {
     let pauses =
         |action: &Action| matches!(action, Action::PauseWrites { until: it } if *it == until);
     assert!(stage.actions.iter().any(pauses));
+    stage.actions.clear();
+    stage.pass(Millis(100), "bc");
+    assert!(!stage.sent_to('b').iter().any(is_paused), "writes may still be under way");
+    stage.actions.clear();
+    stage.step(Input::WritesPaused { offset: 77 });
     let inbound = stage.links[&id('b')].1;
     let told = stage.sent_on(&[inbound]).pop().expect("at once, on the same link");
     assert!(is_paused(&told) && told.body.wire_type() == 0);
+    assert_eq!(told.header.offset, 77);
 
     stage.actions.clear();
     stage.pass(Millis(1000), "c");

@@ -26,11 +26,30 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 
 /// What happened on the bus.
 pub(in crate::server) enum Event {
-    Accepted { stream: TcpStream, peer_ip: String, local_ip: String },
-    Connected { node: NodeId, stream: TcpStream, local_ip: String },
-    ConnectFailed { node: NodeId },
-    Received { link: LinkId, frame: Bytes },
-    Closed { link: LinkId },
+    Accepted {
+        stream: TcpStream,
+        peer_ip: String,
+        local_ip: String,
+    },
+    Connected {
+        node: NodeId,
+        stream: TcpStream,
+        local_ip: String,
+    },
+    ConnectFailed {
+        node: NodeId,
+    },
+    Received {
+        link: LinkId,
+        frame: Bytes,
+    },
+    Closed {
+        link: LinkId,
+    },
+    /// Nothing is written any more; the history ends at `offset`.
+    WritesPaused {
+        offset: u64,
+    },
 }
 
 /// Where to connect to.

@@ -15,12 +15,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
 
 pub(super) use self::link::Event;
 use self::link::Link;
 use self::nodes_file::NodesFile;
 pub(super) use self::nodes_file::NodesFileError;
 use super::listen::{self, ListenError};
+use super::replication::{Order, Replicator};
 use crate::base::{Millis, Rng};
 use crate::cluster::admin::AdminContext;
 use crate::cluster::frame::Message;
@@ -32,7 +34,7 @@ use crate::resp::Value;
 use crate::spec::CmdError;
 use crate::state::conditions::Condition;
 use crate::state::control::LocalFacts;
-use crate::state::{Mail, Server, pubsub};
+use crate::state::{self, Mail, Server, pubsub};
 
 /// Bus events that may wait for the control loop; a reader beyond that waits itself.
 const EVENTS_MAX: usize = 1024;
@@ -55,6 +57,7 @@ pub(super) enum BusError {
 /// The machine, its links and its file.
 pub(super) struct Bus {
     server: Option<Arc<Server>>,
+    replicator: Option<Replicator>,
     machine: Machine,
     file: NodesFile,
     links: BTreeMap<LinkId, Link>,
@@ -94,6 +97,7 @@ impl Bus {
         });
         Ok(Bus {
             server: None,
+            replicator: None,
             view: first_view.expect("the first step publishes a view"),
             machine,
             file,
@@ -120,9 +124,14 @@ impl Bus {
     ///
     /// # Errors
     /// If the bus port cannot be opened, or `nodes.conf` not written.
-    pub(super) fn start(&mut self, server: Arc<Server>) -> Result<(), BusError> {
+    pub(super) fn start(
+        &mut self,
+        server: Arc<Server>,
+        replicator: Replicator,
+    ) -> Result<(), BusError> {
         let settings = server.settings.load_full();
         self.server = Some(server);
+        self.replicator = Some(replicator);
         for listener in listen::open_tcp(&settings, self.bus_port, BACKLOG)? {
             tokio::task::spawn_local(link::accept(listener, self.sender.clone()));
         }
@@ -158,6 +167,7 @@ impl Bus {
                 Input::Closed { link }
             }
             Event::Received { .. } => return Ok(()),
+            Event::WritesPaused { offset } => Input::WritesPaused { offset },
         };
         self.step(input)
     }
@@ -171,7 +181,11 @@ impl Bus {
             self.reported = now;
             self.report_buffers()?;
         }
-        if now >= self.machine.next_deadline() { self.step(Input::Tick) } else { Ok(()) }
+        if now < self.machine.next_deadline() {
+            return Ok(());
+        }
+        self.report_replication(now)?;
+        self.step(Input::Tick)
     }
 
     /// Settings changed.
@@ -252,13 +266,39 @@ impl Bus {
                 Action::DropSlotKeys(slots) => self.drop_keys(slots.iter()),
                 Action::DropAllKeys => self.drop_keys(crate::base::Slot::all()),
                 Action::Deliver { message, shard } => self.deliver(&message, shard),
-                Action::FollowPrimary { node, .. } => {
-                    tracing::error!(node = %node, "asked to replicate without replication");
+                Action::FollowPrimary { ip: host, port, .. } => {
+                    self.order(Order::Follow { host, port, waiting: None });
                 }
-                Action::StopFollowing | Action::PauseWrites { .. } | Action::ResumeWrites => {}
+                Action::StopFollowing => self.order(Order::Lead { done: None, waiting: None }),
+                Action::PauseWrites { .. } => {
+                    let (done, paused) = oneshot::channel();
+                    self.order(Order::PauseWrites { done });
+                    tokio::task::spawn_local(tell_paused(paused, self.sender.clone()));
+                }
+                Action::ResumeWrites => self.order(Order::ResumeWrites),
             }
         }
         Ok(())
+    }
+
+    /// Has the replication thread do something.
+    fn order(&self, order: Order) {
+        if let Some(replicator) = &self.replicator {
+            replicator.order(order);
+        }
+    }
+
+    /// Tells the machine where replication stands.
+    fn report_replication(&mut self, now: Millis) -> Result<(), NodesFileError> {
+        let Some(server) = &self.server else { return Ok(()) };
+        let role = server.replication.lock();
+        let data_age = role.upstream.as_ref().map_or(Millis::ZERO, |upstream| {
+            let is_up = upstream.link == state::replication::Link::Connected;
+            now.since(if is_up { upstream.heard } else { upstream.down_since.unwrap_or_default() })
+        });
+        drop(role);
+        let offset = server.log.end();
+        self.step(Input::Replication { offset, data_age })
     }
 
     /// A message from another node, for the subscribers here.
@@ -323,6 +363,14 @@ impl Bus {
             self.step(Input::Buffers { link, buffers })?;
         }
         Ok(())
+    }
+}
+
+/// Waits until writes have stopped, and says so.
+async fn tell_paused(paused: oneshot::Receiver<u64>, events: Sender<Event>) {
+    if let Ok(offset) = paused.await {
+        // Without a receiver the process is ending.
+        drop(events.send(Event::WritesPaused { offset }).await);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::base::Millis;
 use crate::cluster::{self, EndpointType};
 use crate::config::Settings;
 use crate::config::table::PreferredEndpoint;
@@ -54,6 +55,8 @@ pub(super) fn settings(settings: &Settings, bus_port: u16) -> cluster::Settings 
         replica_validity_factor: settings.cluster_replica_validity_factor,
         replica_no_failover: settings.cluster_replica_no_failover,
         link_sendbuf_limit: settings.cluster_link_sendbuf_limit,
+        repl_ping_replica_period: Millis::from_secs(u64::from(settings.repl_ping_replica_period)),
+        can_replicate: true,
         ..cluster::Settings::default()
     }
 }

@@ -50,6 +50,11 @@ pub(super) enum Order {
     RenameHistory {
         waiting: Option<Waiting>,
     },
+    /// Holds writes back; tells where the history ends then.
+    PauseWrites {
+        done: oneshot::Sender<u64>,
+    },
+    ResumeWrites,
     Stop,
 }
 

@@ -103,7 +103,10 @@ impl Owner {
                 loop {
                     tokio::select! {
                         biased;
-                        order = orders.recv() => break Turn::Order(order),
+                        order = orders.recv() => match set_pause(&server, order) {
+                            None => {}
+                            Some(order) => break Turn::Order(order),
+                        },
                         _ = ticks.tick() => self.copies.start_if_due(now()),
                         () = &mut kept => break Turn::LinkEnded,
                     }
@@ -112,7 +115,10 @@ impl Owner {
             } else {
                 tokio::select! {
                     biased;
-                    order = orders.recv() => Turn::Order(order),
+                    order = orders.recv() => match set_pause(&server, order) {
+                        None => Turn::Tick,
+                        Some(order) => Turn::Order(order),
+                    },
                     _ = ticks.tick() => Turn::Tick,
                 }
             };
@@ -151,7 +157,7 @@ impl Owner {
                 self.server.replication.lock().identity = identity;
                 waiting
             }
-            Order::Stop => None,
+            Order::PauseWrites { .. } | Order::ResumeWrites | Order::Stop => None,
         };
         if let Some(waiting) = waiting {
             Waiting::answer(waiting, Ok(Value::ok()));
@@ -224,4 +230,21 @@ impl Owner {
             self.server.drop_backlog(self.upstream.rng());
         }
     }
+}
+
+/// Performs an order about writes, which leaves role and link as they are; gives any other back.
+fn set_pause(server: &Server, order: Option<Order>) -> Option<Option<Order>> {
+    match order {
+        Some(Order::PauseWrites { done }) => {
+            server.conditions.set(Condition::HANDOVER, true);
+            // Whoever began before has ended when nobody is inside.
+            let _alone = server.keyspace.gate().exclusive();
+            if done.send(server.log.end()).is_err() {
+                tracing::debug!("nobody waits for writes to stop any more");
+            }
+        }
+        Some(Order::ResumeWrites) => handover::resume_writes(server),
+        other => return Some(other),
+    }
+    None
 }
