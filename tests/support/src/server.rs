@@ -29,6 +29,8 @@ pub enum Kind {
 /// When the test fails, its log is printed.
 pub struct TestServer {
     kind: Kind,
+    /// What runs the server: a command that gets the server's as its arguments.
+    wrapper: Vec<String>,
     port: u16,
     directives: Vec<String>,
     folder: TempDir,
@@ -53,9 +55,26 @@ impl TestServer {
     #[must_use]
     #[track_caller]
     pub fn start_kind(kind: Kind, directives: &[&str]) -> TestServer {
+        TestServer::start_wrapped(kind, &[], directives)
+    }
+
+    /// Starts redpoll by `wrapper`, a command that runs the command its arguments make up in its
+    /// place: `["sh", "-c", "ulimit -f 100; exec \"$@\"", "sh"]`.
+    ///
+    /// # Panics
+    /// As [`TestServer::start`].
+    #[must_use]
+    #[track_caller]
+    pub fn start_under(wrapper: &[&str], directives: &[&str]) -> TestServer {
+        TestServer::start_wrapped(Kind::Redpoll, wrapper, directives)
+    }
+
+    #[track_caller]
+    fn start_wrapped(kind: Kind, wrapper: &[&str], directives: &[&str]) -> TestServer {
         let folder = tempfile::Builder::new().prefix("redpoll-test-").tempdir();
         let mut server = TestServer {
             kind,
+            wrapper: wrapper.iter().map(ToString::to_string).collect(),
             port: free_port(),
             directives: directives.iter().map(ToString::to_string).collect(),
             folder: folder.expect("a temporary folder"),
@@ -157,7 +176,16 @@ impl TestServer {
         self.launch();
     }
 
-    fn pid(&self) -> u32 {
+    /// Replaces the directives that it is started with from now on.
+    pub fn set_directives(&mut self, directives: &[&str]) {
+        self.directives = directives.iter().map(ToString::to_string).collect();
+    }
+
+    /// # Panics
+    /// If the server is gone.
+    #[must_use]
+    #[track_caller]
+    pub fn pid(&self) -> u32 {
         self.child.as_ref().expect("the server is running").id()
     }
 
@@ -167,7 +195,7 @@ impl TestServer {
 
     #[track_caller]
     fn launch(&mut self) {
-        let mut words = command_of(self.kind).into_iter();
+        let mut words = self.wrapper.iter().cloned().chain(command_of(self.kind));
         let mut command = Command::new(words.next().expect("a program"));
         let log = File::options().create(true).append(true).open(self.log_path());
         let log = log.expect("a log file");

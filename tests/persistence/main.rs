@@ -1,0 +1,8 @@
+//! What is on the disk: files that redis-server wrote are loaded here and the other way round, and
+//! what was acknowledged survives crashes, cut-off files and full disks.
+
+mod aof_crash;
+mod aof_dataset;
+mod aof_files;
+mod aof_full_disk;
+mod aof_interchange;
