@@ -7,9 +7,10 @@ use crate::cluster::ClusterView;
 use crate::config::Settings;
 use crate::keyspace::Held;
 use crate::replication::Journal;
-use crate::resp::{Encoder, Mark, OwnedRequest};
+use crate::resp::{Encoder, Mark, OwnedRequest, Value};
 use crate::spec::CmdError;
 use crate::state::control::Waiting;
+use crate::state::tracking::Changed;
 use crate::state::transaction::Execution;
 use crate::state::watches::Name;
 use crate::state::{Ask, Client, Request, Server, WorkerStats};
@@ -78,6 +79,10 @@ pub struct Effects {
     pub instead: Option<Vec<OwnedRequest>>,
     /// Arguments of the command that ran last which nobody may see.
     pub secrets: Vec<usize>,
+    /// Changed keys that those hear of who track all keys with some prefix.
+    pub broadcast: Vec<Changed>,
+    /// What the connection is told once the command that is running has been answered.
+    pub pushes: Vec<Arc<Value>>,
     /// Commands that a transaction ran, by their numbers.
     pub inner: Vec<usize>,
 }

@@ -8,7 +8,7 @@
 use bitflags::bitflags;
 use bytes::Bytes;
 
-use super::Ctx;
+use super::{Ctx, tracking};
 use crate::base::Millis;
 use crate::config::Settings;
 use crate::keyspace::{Held, IncidentKind, Key, Place};
@@ -34,6 +34,8 @@ bitflags! {
         const MONITORED = 1 << 3;
         /// Replicas or an append-only file get every change.
         const LOGGED = 1 << 4;
+        /// Somebody caches what it has read.
+        const TRACKED = 1 << 5;
     }
 }
 
@@ -45,6 +47,7 @@ impl Followers {
         let mut followers = Followers::empty();
         followers.set(Followers::WATCHED, !server.watches.is_empty());
         followers.set(Followers::AWAITED, server.waiters.count() > 0);
+        followers.set(Followers::TRACKED, server.tracking.clients() > 0);
         followers.set(Followers::LOGGED, server.log.is_active());
         let monitored = server.conditions.load().contains(Condition::MONITORED);
         followers.set(Followers::MONITORED, monitored);
@@ -152,6 +155,9 @@ impl Ctx<'_> {
     }
 
     fn tell(&mut self, name: Name, event: Event) {
+        if self.followers.contains(Followers::TRACKED) {
+            self.invalidate(&name.1);
+        }
         if self.followers.tell(self.server, self.settings, &name, event)
             && !self.effects.ready.contains(&name)
         {
@@ -251,6 +257,9 @@ fn happened(
     let name = (place.db, Box::from(key));
     if followers.contains(Followers::LOGGED) && !command.is_empty() {
         server.log.append_command(place.db, command);
+    }
+    if followers.contains(Followers::TRACKED) {
+        tracking::invalidate(server, key);
     }
     if followers.tell(server, settings, &name, event) {
         // Nothing can be taken from a key that is gone, but some must hear of it.

@@ -34,6 +34,7 @@ pub mod set;
 pub mod stream;
 pub mod string;
 pub mod table;
+mod tracking;
 pub mod transactions;
 pub mod zset;
 

@@ -245,6 +245,7 @@ fn execute(cx: &mut Ctx<'_>, step: &Step<'_>, keys: &[Key<'_>], conditions: Cond
             let own = &keys[step.first_key..step.end_key];
             // An error has been written and counted.
             drop(cx.call(command, step.request, own));
+            cx.track(command, own);
             // Only now: EXEC comes after what it ran.
             cx.show(command, step.request);
         }
@@ -252,6 +253,11 @@ fn execute(cx: &mut Ctx<'_>, step: &Step<'_>, keys: &[Key<'_>], conditions: Cond
     }
     if cx.client.flags.intersects(AFTERMATH) {
         settle_flags(cx, mark);
+    }
+    if !cx.effects.pushes.is_empty() {
+        // What the command brought about for its own connection comes after its reply.
+        let pushes = std::mem::take(&mut cx.effects.pushes);
+        pushes.iter().for_each(|push| cx.out.value(push));
     }
 }
 
@@ -340,7 +346,8 @@ const AFTERMATH: ClientFlags = ClientFlags::ASKING
     .union(ClientFlags::ASKING_NEXT)
     .union(ClientFlags::REPLY_OFF)
     .union(ClientFlags::REPLY_SKIP)
-    .union(ClientFlags::REPLY_SKIP_NEXT);
+    .union(ClientFlags::REPLY_SKIP_NEXT)
+    .union(ClientFlags::CACHING);
 
 #[cold]
 fn settle_flags(cx: &mut Ctx<'_>, mark: crate::resp::Mark) {
@@ -349,6 +356,11 @@ fn settle_flags(cx: &mut Ctx<'_>, mark: crate::resp::Mark) {
     let kept = flags.contains(ClientFlags::ASKING | ClientFlags::MULTI);
     cx.client.set(ClientFlags::ASKING, kept || flags.contains(ClientFlags::ASKING_NEXT));
     cx.client.set(ClientFlags::ASKING_NEXT, false);
+    // So is this.
+    let in_transaction = flags.contains(ClientFlags::MULTI);
+    let chosen = in_transaction || flags.contains(ClientFlags::CACHING_NEXT);
+    cx.client.set(ClientFlags::CACHING, chosen && flags.contains(ClientFlags::CACHING));
+    cx.client.set(ClientFlags::CACHING_NEXT, false);
     if flags.intersects(ClientFlags::REPLY_OFF.union(ClientFlags::REPLY_SKIP)) {
         cx.out.rewind(mark);
     }

@@ -375,6 +375,7 @@ impl Session {
         server.watches.remove(&self.client.watching);
         server.pubsub.leave(&mut self.client.subscriptions, &self.client.shared);
         server.monitors.remove(self.client.shared.id);
+        server.tracking.stop(&mut self.client);
         if server.monitors.count() == 0 {
             server.conditions.set(Condition::MONITORED, false);
         }

@@ -65,6 +65,9 @@ pub(super) fn close(cx: Ctx<'_>, commands: u64) -> Effects {
     if !garbage.is_empty() {
         server.garbage.throw(garbage);
     }
+    if !effects.broadcast.is_empty() {
+        server.tracking.broadcast(&server.clients, std::mem::take(&mut effects.broadcast));
+    }
     count(stats, &counters, effects.changes, commands);
     effects
 }

@@ -1,7 +1,7 @@
 //! One connection: the part only its own thread touches, and the part that others may read or write
 //! to.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
@@ -60,6 +60,16 @@ bitflags! {
         const REPLICA = 1 << 20;
         /// Brings the replication stream: the link to this node's primary.
         const PRIMARY = 1 << 21;
+        /// CLIENT TRACKING ON, with its options.
+        const TRACKING = 1 << 16;
+        const BROADCAST = 1 << 17;
+        const OPT_IN = 1 << 18;
+        const OPT_OUT = 1 << 19;
+        const NO_LOOP = 1 << 22;
+        /// CLIENT CACHING: the command now running is the exception.
+        const CACHING = 1 << 23;
+        /// CLIENT CACHING: the next command is the exception.
+        const CACHING_NEXT = 1 << 24;
     }
 }
 
@@ -89,6 +99,8 @@ pub struct Client {
     pub sync: Option<Ask>,
     /// The primary wants to hear how far this node is: so far.
     pub acknowledge: Option<u64>,
+    /// Whose changed keys CLIENT TRACKING tells of in broadcasting mode.
+    pub prefixes: BTreeSet<Box<[u8]>>,
 }
 
 impl Client {
@@ -110,6 +122,7 @@ impl Client {
             announced: Box::default(),
             sync: None,
             acknowledge: None,
+            prefixes: BTreeSet::new(),
         }
     }
 
@@ -211,6 +224,10 @@ pub struct ClientShared {
     /// Requests queued since MULTI, and their bytes.
     pub queued: AtomicU64,
     pub queued_bytes: AtomicU64,
+    /// CLIENT TRACKING: the connection that is told instead, 0 for none, and whether that was found
+    /// to be gone.
+    pub redirect: AtomicU64,
+    pub redirect_broken: AtomicBool,
     /// What the registry has counted for it, unless it is no longer counted.
     pub(super) weight: AtomicU64,
     pub(super) disowned: AtomicBool,
@@ -310,6 +327,8 @@ impl ClientShared {
             output_chunks: AtomicU64::new(0),
             queued: AtomicU64::new(0),
             queued_bytes: AtomicU64::new(0),
+            redirect: AtomicU64::new(0),
+            redirect_broken: AtomicBool::new(false),
             weight: AtomicU64::new(0),
             disowned: AtomicBool::new(false),
             details: Mutex::new(details),
@@ -325,6 +344,15 @@ impl ClientShared {
         let parts = [&self.query_capacity, &self.output_bytes, &self.queued_bytes];
         let buffers: u64 = parts.iter().map(|part| part.load(Ordering::Relaxed)).sum();
         buffers + size_of::<ClientShared>() as u64
+    }
+
+    /// The connection that hears of changed keys in its place; 0 for none, -1 if it does not track.
+    #[must_use]
+    pub fn redirects_to(&self) -> i64 {
+        match self.flags().contains(ClientFlags::TRACKING) {
+            true => self.redirect.load(Ordering::Relaxed) as i64,
+            false => -1,
+        }
     }
 
     #[must_use]

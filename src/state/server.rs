@@ -9,7 +9,7 @@ use super::courier::Courier;
 use super::memory::{Gauge, Resources};
 use super::{
     Acl, Aof, Conditions, Control, Dump, Durability, LatencyMonitor, Loading, Mail, Monitors,
-    PubSub, Registry, Replication, SlowLog, Stats, Waiters, Watches,
+    PubSub, Registry, Replication, SlowLog, Stats, Tracking, Waiters, Watches,
 };
 use crate::acl::{Catalog, Users};
 use crate::base::{Millis, ReplId};
@@ -56,6 +56,7 @@ pub struct Server {
     pub loading: Loading,
     pub monitors: Monitors,
     pub pubsub: PubSub,
+    pub tracking: Tracking,
     pub waiters: Waiters,
     pub watches: Watches,
     /// How MIGRATE reaches other nodes; set once sockets may be opened.
@@ -99,6 +100,7 @@ impl Server {
             loading: Loading::default(),
             monitors: Monitors::default(),
             pubsub: PubSub::default(),
+            tracking: Tracking::default(),
             waiters: Waiters::default(),
             watches: Watches::default(),
             courier: OnceLock::new(),

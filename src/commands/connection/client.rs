@@ -235,54 +235,6 @@ fn on_or_off(args: &mut Args<'_>) -> CmdResult<bool> {
     }
 }
 
-pub const CLIENT_GETREDIR: Command = Command::new(
-    CommandSpec {
-        name: "client|getredir",
-        summary: "Get tracking notifications redirection client ID if any",
-        since: "6.0.0",
-        complexity: "O(1)",
-        group: Group::Connection,
-        arity: Arity::Exact(2),
-        flags: Flags::NO_SCRIPT.union(Flags::LOADING).union(Flags::STALE),
-        ..CommandSpec::BASE
-    },
-    client_getredir,
-);
-
-/// -1: no connection has tracking on.
-fn client_getredir(_: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
-    Ok(Reply::Int(-1))
-}
-
-pub const CLIENT_TRACKINGINFO: Command = Command::new(
-    CommandSpec {
-        name: "client|trackinginfo",
-        summary: "Return information about server assisted client side caching for the \
-            current connection",
-        since: "6.2.0",
-        complexity: "O(1)",
-        group: Group::Connection,
-        arity: Arity::Exact(2),
-        flags: Flags::NO_SCRIPT.union(Flags::LOADING).union(Flags::STALE),
-        ..CommandSpec::BASE
-    },
-    client_trackinginfo,
-);
-
-/// No connection has tracking on.
-fn client_trackinginfo(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
-    let out = &mut *cx.out;
-    out.map(3);
-    out.bulk(b"flags");
-    out.set(1);
-    out.bulk(b"off");
-    out.bulk(b"redirect");
-    out.int(-1);
-    out.bulk(b"prefixes");
-    out.array(0);
-    Ok(Reply::Written)
-}
-
 pub const CLIENT_HELP: Command = Command::new(
     CommandSpec {
         name: "client|help",

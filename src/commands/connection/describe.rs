@@ -15,6 +15,8 @@ const LETTERS: &[(ClientFlags, u8)] = &[
     (ClientFlags::SUBSCRIBED, b'P'),
     (ClientFlags::MULTI, b'x'),
     (ClientFlags::BLOCKED, b'b'),
+    (ClientFlags::TRACKING, b't'),
+    (ClientFlags::BROADCAST, b'B'),
     (ClientFlags::CLOSE_AFTER_REPLY, b'c'),
     (ClientFlags::UNIX_SOCKET, b'U'),
     (ClientFlags::READONLY, b'r'),
@@ -52,7 +54,7 @@ pub(in crate::commands) fn describe(client: &ClientShared, now: Millis) -> Vec<u
     put("name", &details.name);
     put("age", &number(since(client.created)));
     put("idle", &number(since(Millis(client.last_active.load(Relaxed)))));
-    put("flags", &letters(client.flags()));
+    put("flags", &letters(client));
     put("db", &number(u64::from(details.db)));
     for (name, count) in ["sub", "psub", "ssub"].into_iter().zip(details.subscriptions) {
         put(name, &number(count as u64));
@@ -71,17 +73,22 @@ pub(in crate::commands) fn describe(client: &ClientShared, now: Millis) -> Vec<u
     put("events", if output > 0 { b"rw" } else { b"r" });
     put("cmd", command.map_or("NULL", |command| command.spec.name).as_bytes());
     put("user", &details.user);
-    put("redir", b"-1");
+    put("redir", client.redirects_to().to_string().as_bytes());
     put("resp", if details.proto == Proto::Resp3 { b"3" } else { b"2" });
     put("lib-name", &details.lib_name);
     put("lib-ver", &details.lib_version);
     line
 }
 
-fn letters(flags: ClientFlags) -> Vec<u8> {
+fn letters(client: &ClientShared) -> Vec<u8> {
+    let flags = client.flags();
     let mut letters = Vec::new();
-    let set = LETTERS.iter().filter(|(flag, _)| flags.contains(*flag));
-    letters.extend(set.map(|&(_, letter)| letter));
+    for &(flag, letter) in LETTERS.iter().filter(|(flag, _)| flags.contains(*flag)) {
+        letters.push(letter);
+        if flag == ClientFlags::TRACKING && client.redirect_broken.load(Relaxed) {
+            letters.push(b'R');
+        }
+    }
     if letters.is_empty() {
         letters.push(b'N');
     }

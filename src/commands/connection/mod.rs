@@ -4,6 +4,7 @@ mod client;
 mod describe;
 mod others;
 mod session;
+mod tracking;
 
 pub(super) use describe::describe;
 
@@ -19,7 +20,6 @@ pub const COMMANDS: &[&Command] = &[
     &session::QUIT,
     &client::CLIENT,
     &client::CLIENT_GETNAME,
-    &client::CLIENT_GETREDIR,
     &client::CLIENT_HELP,
     &client::CLIENT_ID,
     &client::CLIENT_INFO,
@@ -28,7 +28,10 @@ pub const COMMANDS: &[&Command] = &[
     &client::CLIENT_REPLY,
     &client::CLIENT_SETINFO,
     &client::CLIENT_SETNAME,
-    &client::CLIENT_TRACKINGINFO,
+    &tracking::CLIENT_CACHING,
+    &tracking::CLIENT_GETREDIR,
+    &tracking::CLIENT_TRACKING,
+    &tracking::CLIENT_TRACKINGINFO,
     &others::CLIENT_KILL,
     &others::CLIENT_LIST,
     &others::CLIENT_PAUSE,

@@ -53,6 +53,7 @@ pub const FLUSHDB: Command = Command::new(
 
 fn flushdb(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     read_mode(args)?;
+    cx.invalidate_all();
     flush(cx, cx.client.db);
     Ok(Reply::Ok)
 }
@@ -85,6 +86,7 @@ pub const FLUSHALL: Command = Command::new(
 
 fn flushall(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     read_mode(args)?;
+    cx.invalidate_all();
     for db in 0..cx.db.keyspace().databases() {
         flush(cx, db as u8);
     }

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use crate::commands::{Args, Command, Ctx, Registered, Reply, Table, keys};
 use crate::keyspace::Key;
 use crate::spec::{Arity, CmdError, CmdResult, CommandSpec, Flags, Group, Plan};
+use crate::state::ClientFlags;
 use crate::state::transaction::{Execution, Queued};
 
 pub const EXEC: Command = Command::new(
@@ -42,6 +43,8 @@ fn exec(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         run(cx, queued, args.command());
     }
     cx.may_block = true;
+    // CLIENT CACHING among them was for what came after it here.
+    cx.client.set(ClientFlags::CACHING_NEXT, false);
     Ok(Reply::Written)
 }
 
@@ -74,6 +77,7 @@ fn run(cx: &mut Ctx<'_>, queued: &Queued, exec: &'static Registered) {
     }
     let mark = cx.out.mark();
     let result = cx.call(command, request, &bound);
+    cx.track(command, &bound);
     cx.show(command, request);
     if let (Ok(Reply::Later), Some(ticket)) = (result, cx.effects.awaiting.take()) {
         cx.effects.gaps.push((ticket, mark));

@@ -117,6 +117,7 @@ pub(super) fn flush(server: &Server) {
     let lazily = server.settings.load().replica_lazy_flush;
     let _alone = server.keyspace.gate().exclusive();
     let keyspace = &server.keyspace;
+    server.tracking.forget_all(&server.clients);
     for db in 0..keyspace.databases() as u8 {
         for name in server.watches.names(db) {
             server.watches.touch(db, &name);

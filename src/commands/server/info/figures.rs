@@ -44,6 +44,7 @@ pub(super) fn stats(lines: &mut Lines, cx: &Ctx<'_>) {
 /// The second half of the section: what was done besides serving requests.
 fn work(lines: &mut Lines, cx: &Ctx<'_>) {
     let stats = &cx.server.stats;
+    let (tracked_keys, tracked_items, prefixes) = cx.server.tracking.totals();
     let (channels, shard_channels) = cx.server.pubsub.channel_counts();
     let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let (exceeded_in_all, exceeded_now) = cx.server.memory.exceeded_for(cx.now);
@@ -69,9 +70,9 @@ fn work(lines: &mut Lines, cx: &Ctx<'_>) {
         ("active_defrag_key_misses", 0),
         ("total_active_defrag_time", 0),
         ("current_active_defrag_time", 0),
-        ("tracking_total_keys", 0),
-        ("tracking_total_items", 0),
-        ("tracking_total_prefixes", 0),
+        ("tracking_total_keys", tracked_keys as u64),
+        ("tracking_total_items", tracked_items as u64),
+        ("tracking_total_prefixes", prefixes as u64),
         ("unexpected_error_replies", 0),
         ("total_error_replies", stats.sum(|worker| &worker.errors)),
         ("dump_payload_sanitizations", 0),

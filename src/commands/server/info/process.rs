@@ -61,7 +61,7 @@ pub(super) fn clients(lines: &mut Lines, cx: &Ctx<'_>) {
             max(|client| client.output_bytes.load(Ordering::Relaxed)),
         ),
         ("blocked_clients", blocked.count() as u64),
-        ("tracking_clients", 0),
+        ("tracking_clients", cx.server.tracking.clients() as u64),
         ("clients_in_timeout_table", 0),
     ]);
 }
