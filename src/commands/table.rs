@@ -4,7 +4,9 @@ use std::sync::OnceLock;
 
 use super::{Command, Handler, KeyFinder};
 use crate::acl::{Catalog, Entry};
-use crate::spec::{Begin, Categories, CommandSpec, Find, Flags, KeyFlags};
+use crate::spec::{
+    ArgFlags, ArgKind, Begin, Categories, CommandSpec, Find, Flags, Group, KeyFlags, Plan,
+};
 
 /// Every family's commands, containers before their subcommands.
 const FAMILIES: &[&[&Command]] = &[
@@ -47,6 +49,9 @@ pub struct Registered {
     pub key_range: Option<(u16, i16, u16)>,
     /// Whether it can have keys at all.
     pub has_keys: bool,
+    /// Where the first element that it looks for in the collection of its key usually is, or the
+    /// key itself: what is worth fetching ahead. A hint, since options may come before it.
+    pub element: Option<usize>,
     /// Indexes of its subcommands.
     pub subcommands: Vec<usize>,
 }
@@ -218,9 +223,28 @@ impl Registered {
             is_subcommand: spec.subcommand().is_some(),
             key_range: key_range(command),
             has_keys: !spec.keys.is_empty() || command.find_keys.is_some(),
+            element: usual_element(spec),
             subcommands: Vec::new(),
         }
     }
+}
+
+/// Which argument usually is the first field or member of a collection; the key if none is.
+fn usual_element(spec: &CommandSpec) -> Option<usize> {
+    let has_elements = matches!(
+        spec.group,
+        Group::Hash | Group::List | Group::Set | Group::SortedSet | Group::Stream | Group::Geo
+    );
+    if !has_elements || spec.plan != Plan::Batch {
+        return None;
+    }
+    let needed = spec.args.iter().filter(|arg| !arg.flags.contains(ArgFlags::OPTIONAL));
+    let mut names = needed.flat_map(|arg| match arg.kind {
+        ArgKind::Block => arg.children,
+        _ => std::slice::from_ref(arg),
+    });
+    let at = names.position(|arg| matches!(arg.name, "field" | "member"));
+    Some(at.map_or(1, |at| at + 1))
 }
 
 /// The one plain range a command's keys are, if that is what they are.

@@ -73,13 +73,12 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
     let turn = Turn { server, settings, lane: *index, clock, rng };
     let conditions =
         if is_trusted { conditions } else { group.make_room(bailiff, turn, conditions) };
-    let Group { steps, keys, exclusive, .. } = &mut group;
-    let exclusive = *exclusive;
+    let exclusive = group.exclusive;
     let keyspace = &server.keyspace;
     let pass = keyspace.gate().enter(*index, exclusive);
     // Roles change while nobody is inside: what is refused for it is known only now.
     let conditions = server.conditions.load() | conditions & Condition::OUT_OF_MEMORY;
-    if conditions.contains(Condition::HANDOVER) && feed.is_none() && writes(steps) {
+    if conditions.contains(Condition::HANDOVER) && feed.is_none() && writes(&group.steps) {
         drop((pass, group));
         hold_back(client, wait, execution);
         return (0, Vec::new());
@@ -91,10 +90,12 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
     let unix_micros = clock.unix_micros(started);
     let now = Millis(unix_micros / 1000);
     let db = if exclusive {
-        Held::whole(keyspace, client.db, keys, now)
+        Held::whole(keyspace, client.db, &mut group.keys, now)
     } else {
-        Held::lock(keyspace, client.db, keys, now)
+        Held::lock(keyspace, client.db, &mut group.keys, now)
     };
+    group.prefetch_elements(&db);
+    let Group { steps, keys, .. } = &group;
     let shared = Shared { unix_micros, server, settings, view, stats, rng };
     let mut cx = stage::context(db, (client, out, tickets), shared);
     cx.execution = execution.as_ref();

@@ -10,7 +10,7 @@ use super::eviction::{Bailiff, Room, Turn};
 use crate::base::{Millis, Slot};
 use crate::commands::{Registered, Table};
 use crate::config::Settings;
-use crate::keyspace::{Key, Keyspace};
+use crate::keyspace::{Held, Key, Keyspace};
 use crate::resp::{Batch, RawRequest};
 use crate::spec::{CmdError, CmdResult, Flags, Plan};
 use crate::state::conditions::Condition;
@@ -48,6 +48,8 @@ pub(super) struct Group<'a> {
     pub steps: SmallVec<[Step<'a>; STEPS_MAX]>,
     pub keys: SmallVec<[Key<'a>; KEYS_MAX]>,
     pub exclusive: bool,
+    /// Some look for elements of collections.
+    has_elements: bool,
     /// The first request must wait for the end of CLIENT PAUSE.
     pub paused: bool,
     /// A request is no client's: close the connection before it.
@@ -139,6 +141,7 @@ impl<'a> Group<'a> {
         let mut routed_end = self.keys.len();
         if let (Some(command), None) = (command, &refusal) {
             self.exclusive |= !queued && command.spec.plan == Plan::Exclusive;
+            self.has_elements |= !queued && command.element.is_some();
             if let (Plan::Transaction, Some(execution)) = (command.spec.plan, scene.execution) {
                 routed_end = self.add_transaction(&scene.server.keyspace, client.db, execution);
             }
@@ -156,6 +159,21 @@ impl<'a> Group<'a> {
             queued,
             refusal,
         });
+    }
+
+    /// Starts to fetch what its requests will look for in collections, if there are several.
+    #[inline]
+    pub(super) fn prefetch_elements(&self, db: &Held<'_>) {
+        if !self.has_elements || self.steps.len() < 2 {
+            return;
+        }
+        let keyspace = db.keyspace();
+        db.prefetch_elements(self.steps.iter().filter_map(|step| {
+            let at = step.command?.element?;
+            let key = self.keys[..step.end_key].get(step.first_key)?;
+            // The key itself stands for whatever is looked for first.
+            Some((key, if at == 1 { key.hash } else { keyspace.hash(step.request.get(at)?) }))
+        }));
     }
 
     /// Takes the keys of everything that EXEC will run, then those that are watched; where the

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 pub use block::LRU_BITS;
 use block::*;
-pub(super) use word::{Payload, Word, prefetch};
+pub(super) use word::{Payload, Word};
 
 use super::shape::Shape;
 use super::string::{EMBSTR_MAX, INLINE_MAX, NewStr, Stored, StrRef};
@@ -183,6 +183,15 @@ impl<'a> EntryRef<'a> {
             Kind::Hash => (Shape::of(Kind::Hash).next_expiry)(self),
             _ => Millis::MAX,
         }
+    }
+
+    /// Starts to fetch what finding an element of a collection will read; see
+    /// [`Collection::prefetch`].
+    #[inline]
+    #[must_use]
+    pub fn prefetch_element(self, step: usize, hash: u64) -> bool {
+        let kind = self.kind();
+        kind != Kind::String && (Shape::of(kind).prefetch)(self, step, hash)
     }
 
     /// Bytes of the block, as the allocator rounds them.

@@ -212,7 +212,7 @@ impl Keyspace {
     /// Starts to fetch the line of a slot's lock and header.
     #[inline]
     pub fn prefetch_slot(&self, place: Place) {
-        super::entry::prefetch(self.slot(place));
+        crate::types::compact::prefetch(self.slot(place));
     }
 
     /// (keys, keys with an expiry) of a database. O(1); exact when nobody is writing.

@@ -29,8 +29,9 @@ use bucket::Bucket;
 pub(super) use bucket::Spot;
 pub(super) use capture::Take;
 
-use super::entry::{Entry, EntryMut, EntryRef, Word, prefetch};
+use super::entry::{Entry, EntryMut, EntryRef, Word};
 use crate::base::KeyHasher;
+use crate::types::compact::prefetch;
 use crate::types::memory::allocated;
 
 /// Bits of a hash that decide the order of keys.

@@ -61,6 +61,15 @@ impl<T> PackOr<T> {
         self.word.addr().get() & TAG_MASK != 0
     }
 
+    /// Starts to fetch what the word points at; whether that is big.
+    #[inline]
+    pub fn prefetch(&self) -> bool {
+        let block = self.word.as_ptr().map_addr(|address| address & !TAG_MASK);
+        prefetch(block);
+        prefetch(block.wrapping_add(64));
+        !self.is_pack()
+    }
+
     #[inline]
     #[must_use]
     pub fn shape(&self) -> Shape<'_, T> {
@@ -102,6 +111,19 @@ impl<T> Drop for PackOr<T> {
             }
         }
     }
+}
+
+/// Asks the CPU to fetch the cache line at `pointer`, which need not be valid.
+#[inline]
+pub fn prefetch<T>(pointer: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch is a hint and never faults, whatever the address.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(pointer.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = pointer;
 }
 
 #[cfg(test)]

@@ -84,6 +84,15 @@ impl Collection for Hash {
         }
     }
 
+    #[inline]
+    fn prefetch(&self, step: usize, hash: u64) -> bool {
+        let Some(step) = step.checked_sub(1) else { return self.0.prefetch() };
+        match self.0.shape() {
+            Shape::Big(Big::Table(table)) => table.prefetch(step, hash),
+            _ => false,
+        }
+    }
+
     fn expire(&mut self, now: Millis, max: usize, gone: &mut dyn FnMut(&[u8])) {
         let ShapeMut::Big(Big::Timed(timed)) = self.0.shape_mut() else { return };
         for _ in 0..max {

@@ -53,6 +53,12 @@ impl Collection for List {
         }
     }
 
+    #[inline]
+    fn prefetch(&self, _step: usize, _hash: u64) -> bool {
+        self.0.prefetch();
+        false
+    }
+
     /// A single listpack is a quicklist of one node to Redis 7.0.
     fn encoding(&self) -> &'static str {
         "quicklist"

@@ -55,6 +55,15 @@ impl Collection for Set {
         }
     }
 
+    #[inline]
+    fn prefetch(&self, step: usize, hash: u64) -> bool {
+        let Some(step) = step.checked_sub(1) else { return self.0.prefetch() };
+        match self.0.shape() {
+            Shape::Big(table) => table.prefetch(step, hash),
+            Shape::Pack(_) => false,
+        }
+    }
+
     fn encoding(&self) -> &'static str {
         match self.0.shape() {
             Shape::Pack(pack) => match pack.form() {

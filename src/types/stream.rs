@@ -10,6 +10,7 @@ mod node;
 use std::collections::{BTreeMap, btree_map};
 use std::sync::Arc;
 
+use super::compact::prefetch;
 use super::memory::allocated;
 use super::packed::{Form, Malformed, Pack};
 use super::{Collection, Kind, Limits};
@@ -72,6 +73,12 @@ impl Collection for Stream {
             + self.0.node_bytes
             + self.0.nodes.len() * NODE_BYTES
             + groups.sum::<usize>()
+    }
+
+    #[inline]
+    fn prefetch(&self, _step: usize, _hash: u64) -> bool {
+        prefetch(&*self.0);
+        false
     }
 
     fn encoding(&self) -> &'static str {

@@ -5,6 +5,7 @@
 //! tree has the members' bytes once more: a byte string twice is still less than one string that
 //! two indexes point at, and a range is read without a cache miss per member.
 
+mod inner;
 mod leaf;
 mod lex;
 mod packed;
@@ -68,6 +69,15 @@ impl Collection for Zset {
             Shape::Big(big) => {
                 allocated(size_of::<Big>()) + big.members.heap_bytes() + big.tree.heap_bytes()
             }
+        }
+    }
+
+    #[inline]
+    fn prefetch(&self, step: usize, hash: u64) -> bool {
+        let Some(step) = step.checked_sub(1) else { return self.0.prefetch() };
+        match self.0.shape() {
+            Shape::Big(big) => big.members.prefetch(step, hash),
+            Shape::Pack(_) => false,
         }
     }
 
@@ -161,9 +171,7 @@ impl Zset {
             Shape::Pack(pack) => find(pack, member).map(|found| (found.rank, found.score)),
             Shape::Big(big) => {
                 let score = big.score(member)?;
-                let rank =
-                    big.tree.partition_point(|entry| leaf::order(entry, (score, member)).is_lt());
-                Some((rank, score))
+                Some((big.tree.rank((score, member)), score))
             }
         }
     }
@@ -429,13 +437,17 @@ impl Big {
 
     #[inline]
     fn update(&mut self, member: &[u8], next: impl FnOnce(Option<f64>) -> Option<f64>) {
-        let old = self.score(member);
-        let Some(score) = next(old).filter(|score| old != Some(*score)) else { return };
-        assert!(!score.is_nan(), "a score is a number");
+        let (mut old, mut new) = (None, None);
+        self.members.update(member, |was| {
+            old = was.map(stored);
+            new = next(old).filter(|score| old != Some(*score));
+            new.inspect(|score| assert!(!score.is_nan(), "a score is a number"))
+                .map(f64::to_le_bytes)
+        });
+        let Some(score) = new else { return };
         if let Some(old) = old {
             self.tree.remove((old, member));
         }
-        self.members.insert(member, &score.to_le_bytes());
         self.tree.insert((score, member));
     }
 

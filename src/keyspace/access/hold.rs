@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::{Counters, Expiry, Garbage, Incident};
 use crate::base::{Millis, Slot};
+use crate::keyspace::entry::EntryRef;
 use crate::keyspace::history::{Clock, Recording};
 use crate::keyspace::keyspace::{Keyspace, Place};
 use crate::keyspace::queues::Queues;
@@ -20,6 +21,9 @@ const UNBOUND: u32 = u32::MAX;
 /// Slots of a batch up to which nothing is allocated. [`Held`] is moved a few times per batch: more
 /// room costs every batch, less only the long ones.
 const HOLDS_INLINE: usize = 16;
+
+/// Elements of a batch that are fetched ahead without allocating.
+const ELEMENTS_INLINE: usize = 64;
 
 /// A key of a request: hashed once, and bound to its slot's guard.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +135,34 @@ impl<'k> Held<'k> {
             held.store(key).table().prefetch_entry(key.hash);
         }
         held
+    }
+
+    /// Starts to fetch what finding elements of collections will read: each is a key with the hash
+    /// of an element of it. A batch's misses then overlap, as those of its keys do.
+    pub fn prefetch_elements<'a>(&self, elements: impl Iterator<Item = (&'a Key<'a>, u64)>) {
+        let mut wanted: SmallVec<[(EntryRef<'_>, u64); ELEMENTS_INLINE]> = SmallVec::new();
+        let mut latest: Option<(&Key<'_>, u64, EntryRef<'_>)> = None;
+        for (key, hash) in elements {
+            let entry = match latest {
+                Some((same, of, entry)) if same.hash == key.hash && same.bytes == key.bytes => {
+                    if of == hash {
+                        continue;
+                    }
+                    entry
+                }
+                _ => {
+                    let Some(entry) = self.store(key).find(key.hash, key.bytes) else { continue };
+                    entry
+                }
+            };
+            latest = Some((key, hash, entry));
+            wanted.push((entry, hash));
+        }
+        let mut step = 0;
+        while !wanted.is_empty() {
+            wanted.retain(|(entry, hash)| entry.prefetch_element(step, *hash));
+            step += 1;
+        }
     }
 
     /// Access to every slot, for a thread that holds the exclusive gate.

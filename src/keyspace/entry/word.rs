@@ -7,6 +7,7 @@ use super::super::shape::Shape;
 use super::block::{Block, PAYLOAD_AT};
 use super::{Entry, EntryMut, EntryRef};
 use crate::types::Collection;
+use crate::types::compact::prefetch;
 
 const TAG_SHIFT: u32 = 48;
 /// User-space addresses of x86-64 and aarch64 fit 48 bits.
@@ -106,17 +107,4 @@ impl Drop for Word {
             block.destroy();
         }
     }
-}
-
-/// Asks the CPU to fetch the cache line at `pointer`, which need not be valid.
-#[inline]
-pub(in super::super) fn prefetch<T>(pointer: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch is a hint and never faults, whatever the address.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(pointer.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = pointer;
 }

@@ -17,6 +17,7 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::ptr::{NonNull, copy, copy_nonoverlapping};
 use std::slice;
 
+use crate::types::compact::prefetch;
 use crate::types::memory::allocated;
 
 /// What a pack's bytes are.
@@ -120,6 +121,12 @@ impl Pack {
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: the first `total` bytes of the block are initialised; they live as long as self.
         unsafe { slice::from_raw_parts(self.base(), self.total()) }
+    }
+
+    /// Starts to fetch the first kilobyte, for somebody who will walk it.
+    #[inline]
+    pub fn prefetch(&self) {
+        (0..1024).step_by(64).for_each(|at| prefetch(self.base().wrapping_add(at)));
     }
 
     /// Everything after the length.

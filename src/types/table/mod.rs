@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::{KeyHasher, Rng};
+use crate::types::compact::prefetch;
 use crate::types::memory::allocated;
 use crate::types::sample::Selection;
 use segment::{MERGE_COUNT, POSITION_BITS, Put, Segment};
@@ -102,9 +103,42 @@ impl Table {
         self.segment(self.home(hash)).get(hash, key)
     }
 
-    /// Sets the key's value; true if the key is new.
-    pub fn insert(&mut self, key: &[u8], value: &[u8]) -> bool {
+    /// Starts to fetch what a search for that hash will read: step 0 the segment, the others what
+    /// lies behind it; whether there is more.
+    #[inline]
+    pub fn prefetch(&self, step: usize, hash: u64) -> bool {
+        let segment = self.segment(self.home(hash));
+        match step.checked_sub(1) {
+            None => {
+                prefetch(segment);
+                prefetch((&raw const *segment).wrapping_byte_add(64));
+                true
+            }
+            Some(step) => segment.prefetch(step, hash),
+        }
+    }
+
+    /// Sets the key's value to what `next` makes of the one it has; `None` leaves it as it is.
+    #[inline]
+    pub fn update<V: AsRef<[u8]>>(
+        &mut self,
+        key: &[u8],
+        next: impl FnOnce(Option<&[u8]>) -> Option<V>,
+    ) {
         let hash = self.hasher.hash(key);
+        let old = self.segment(self.home(hash)).get(hash, key);
+        if let Some(value) = next(old) {
+            self.put(hash, key, value.as_ref());
+        }
+    }
+
+    /// Sets the key's value; true if the key is new.
+    #[inline]
+    pub fn insert(&mut self, key: &[u8], value: &[u8]) -> bool {
+        self.put(self.hasher.hash(key), key, value)
+    }
+
+    fn put(&mut self, hash: u64, key: &[u8], value: &[u8]) -> bool {
         loop {
             let index = self.home(hash);
             let hasher = self.hasher.clone();

@@ -13,6 +13,7 @@
 
 use super::larges::{Large, Larges};
 use crate::base::KeyHasher;
+use crate::types::compact::prefetch;
 use crate::types::memory::allocated;
 
 /// A segment splits rather than hold more: bounds what one insertion can cost.
@@ -27,6 +28,8 @@ const INLINE_MAX: usize = 1024;
 const BUCKETS_MIN: usize = 8;
 /// Less garbage than this is never collected for its own sake.
 const GARBAGE_MIN: usize = 512;
+/// So many elements of a chain are fetched ahead: few have more.
+const PREFETCHED_ELEMENTS: usize = 2;
 /// The reference counts that stand before a shared segment.
 const COUNTS: usize = 2 * size_of::<usize>();
 const LARGE: u8 = 0xc0;
@@ -121,6 +124,26 @@ impl Segment {
     #[inline]
     pub fn get(&self, hash: u64, key: &[u8]) -> Option<&[u8]> {
         self.chain(self.bucket(hash)).find(|(name, _)| *name == key).map(|(_, value)| value)
+    }
+
+    /// Starts to fetch the chain of a hash, then the first elements in it; whether there is more.
+    #[inline]
+    pub fn prefetch(&self, step: usize, hash: u64) -> bool {
+        let head = &self.heads[self.bucket(hash)];
+        let Some(step) = step.checked_sub(1) else {
+            prefetch(head);
+            return true;
+        };
+        let mut link = *head;
+        for _ in 0..step {
+            let Some(at) = usize::from(link).checked_sub(1) else { return false };
+            link = u16::from_le_bytes([self.arena[at], self.arena[at + 1]]);
+        }
+        let Some(at) = usize::from(link).checked_sub(1) else { return false };
+        let element = &raw const self.arena[at];
+        prefetch(element);
+        prefetch(element.wrapping_add(64));
+        step < PREFETCHED_ELEMENTS - 1
     }
 
     pub fn put(&mut self, hash: u64, key: &[u8], value: &[u8], hasher: &KeyHasher) -> Put {

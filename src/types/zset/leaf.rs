@@ -135,7 +135,12 @@ pub(super) fn split(leaf: &mut Pack) -> Option<Pack> {
 
 /// Whether two neighbours could be one leaf that is not soon overfull again.
 pub(super) fn fits_with(left: &Pack, right: &Pack) -> bool {
-    len(left) + len(right) <= COUNT_MAX / 2 && left.total() + right.total() <= BYTES_MAX / 2
+    may_fit(len(left) + len(right)) && left.total() + right.total() <= BYTES_MAX / 2
+}
+
+/// Whether two neighbours with so many entries together could be one, if they are short enough.
+pub(super) fn may_fit(entries: usize) -> bool {
+    entries <= COUNT_MAX / 2
 }
 
 pub(super) fn merge(left: &mut Pack, right: &Pack) {

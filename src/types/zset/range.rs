@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
+use super::inner::Inner;
 use super::leaf::{self, Entry};
-use super::tree::{Inner, Node, Tree};
+use super::tree::{Node, Tree};
 use crate::types::packed::Pack;
 
 /// Entries of consecutive ranks.
@@ -56,12 +57,12 @@ impl<'a> Way<'a> {
                 Node::Leaf(leaf) => return (Way(path), leaf, rank),
                 Node::Inner(inner) => {
                     let mut index = 0;
-                    while rank >= inner.children[index].len {
-                        rank -= inner.children[index].len;
+                    while rank >= inner.lens()[index] {
+                        rank -= inner.lens()[index];
                         index += 1;
                     }
                     path.push((&**inner, index));
-                    node = &inner.children[index].node;
+                    node = inner.node(index);
                 }
             }
         }
@@ -77,14 +78,14 @@ impl<'a> Way<'a> {
             }
         };
         self.0.push((inner, other));
-        let mut node = &inner.children[other].node;
+        let mut node = inner.node(other);
         loop {
             match node {
                 Node::Leaf(leaf) => return leaf,
                 Node::Inner(below) => {
-                    let edge = if other > index { 0 } else { below.children.len() - 1 };
+                    let edge = if other > index { 0 } else { below.len() - 1 };
                     self.0.push((&**below, edge));
-                    node = &below.children[edge].node;
+                    node = below.node(edge);
                 }
             }
         }
@@ -103,7 +104,7 @@ impl<'a> Front<'a> {
     #[inline]
     fn advance(&mut self) -> Entry<'a> {
         if self.at == self.leaf.total() {
-            let next = |inner: &Inner, index| Some(index + 1).filter(|&i| i < inner.children.len());
+            let next = |inner: &Inner, index| Some(index + 1).filter(|&i| i < inner.len());
             (self.leaf, self.at) = (self.way.go_on(next), leaf::HEADER);
         }
         let (entry, next) = leaf::entry(self.leaf, self.at).expect("a leaf's entries are whole");

@@ -9,14 +9,9 @@
 
 use std::sync::Arc;
 
+use super::inner::{CHILDREN_MAX, Child, Inner, Separator};
 use super::leaf::{self, Entry, order};
-use crate::types::memory::allocated;
 use crate::types::packed::Pack;
-
-/// An inner node splits past so many children: 3 KiB, and four levels for ten million members.
-const CHILDREN_MAX: usize = 64;
-/// The reference counts that stand before a shared node.
-const COUNTS: usize = 2 * size_of::<usize>();
 
 #[derive(Clone)]
 pub(super) struct Tree {
@@ -29,79 +24,6 @@ pub(super) struct Tree {
 pub(super) enum Node {
     Leaf(Pack),
     Inner(Arc<Inner>),
-}
-
-pub(super) struct Inner {
-    pub(super) children: Vec<Child>,
-}
-
-#[derive(Clone)]
-pub(super) struct Child {
-    separator: Separator,
-    pub(super) len: usize,
-    pub(super) node: Node,
-}
-
-#[derive(Clone)]
-struct Separator {
-    score: f64,
-    member: Box<[u8]>,
-}
-
-impl Separator {
-    fn entry(&self) -> Entry<'_> {
-        (self.score, &self.member)
-    }
-
-    /// The shortest between two neighbours.
-    fn between(left: Entry<'_>, right: Entry<'_>) -> Separator {
-        let member = if left.0 < right.0 { &[][..] } else { right.1 };
-        Separator { score: right.0, member: member.into() }
-    }
-
-    fn heap_bytes(&self) -> usize {
-        allocated(self.member.len())
-    }
-}
-
-impl Clone for Inner {
-    /// With the room that every inner node has; nodes further down stay shared.
-    fn clone(&self) -> Inner {
-        let mut children = Vec::with_capacity(CHILDREN_MAX + 1);
-        children.extend_from_slice(&self.children);
-        Inner { children }
-    }
-}
-
-impl Inner {
-    fn new(children: impl Iterator<Item = Child>) -> Arc<Inner> {
-        let mut all = Vec::with_capacity(CHILDREN_MAX + 1);
-        all.extend(children);
-        Arc::new(Inner { children: all })
-    }
-
-    /// The node's own blocks and its separators', not its children's.
-    fn heap_bytes(&self) -> usize {
-        let separators: usize = self.children.iter().map(|one| one.separator.heap_bytes()).sum();
-        self.block_bytes() + separators
-    }
-
-    fn block_bytes(&self) -> usize {
-        allocated(COUNTS + size_of::<Inner>())
-            + allocated(self.children.capacity() * size_of::<Child>())
-    }
-
-    /// Which child the first entry that `before` does not hold for is in, if anywhere.
-    #[inline]
-    fn child_where(&self, mut before: impl FnMut(Entry<'_>) -> bool) -> usize {
-        self.children[1..].partition_point(|child| before(child.separator.entry()))
-    }
-
-    /// Which child holds `entry`, or should.
-    #[inline]
-    fn child_of(&self, entry: Entry<'_>) -> usize {
-        self.child_where(|separator| order(separator, entry).is_le())
-    }
 }
 
 impl Default for Tree {
@@ -124,11 +46,10 @@ impl Tree {
     pub fn insert(&mut self, entry: Entry<'_>) {
         if let Some(right) = insert(&mut self.root, entry, &mut self.heap_bytes) {
             let left = std::mem::replace(&mut self.root, Node::Leaf(Pack::empty_listpack()));
-            let lowest = Separator { score: f64::NEG_INFINITY, member: Box::default() };
-            let left = Child { separator: lowest, len: self.len + 1 - right.len, node: left };
-            let inner = Inner::new([left, right].into_iter());
-            self.heap_bytes += inner.block_bytes();
-            self.root = Node::Inner(inner);
+            let (separator, len) = (Separator::lowest(), self.len + 1 - right.len);
+            let left = Child { separator, len, node: left };
+            self.heap_bytes += Inner::BLOCK_BYTES;
+            self.root = Node::Inner(Inner::of([left, right]));
         }
         self.len += 1;
     }
@@ -140,11 +61,10 @@ impl Tree {
         }
         self.len -= 1;
         while let Node::Inner(inner) = &mut self.root
-            && inner.children.len() == 1
+            && inner.len() == 1
         {
             self.heap_bytes -= inner.heap_bytes();
-            let only = Arc::make_mut(inner).children.pop();
-            self.root = only.expect("one child").node;
+            self.root = Arc::make_mut(inner).remove(0).node;
         }
         true
     }
@@ -158,8 +78,26 @@ impl Tree {
                 Node::Leaf(pack) => return rank + leaf::partition_point(pack, before).0,
                 Node::Inner(inner) => {
                     let index = inner.child_where(&mut before);
-                    rank += inner.children[..index].iter().map(|child| child.len).sum::<usize>();
-                    node = &inner.children[index].node;
+                    rank += inner.lens()[..index].iter().sum::<usize>();
+                    node = inner.node(index);
+                }
+            }
+        }
+    }
+
+    /// How many entries come before this one.
+    pub fn rank(&self, entry: Entry<'_>) -> usize {
+        let (mut node, mut rank) = (&self.root, 0);
+        loop {
+            match node {
+                Node::Leaf(pack) => {
+                    pack.prefetch();
+                    return rank + leaf::partition_point(pack, |here| order(here, entry).is_lt()).0;
+                }
+                Node::Inner(inner) => {
+                    let index = inner.child_of(entry);
+                    rank += inner.lens()[..index].iter().sum::<usize>();
+                    node = inner.node(index);
                 }
             }
         }
@@ -176,6 +114,7 @@ impl Tree {
 fn insert(node: &mut Node, entry: Entry<'_>, heap: &mut usize) -> Option<Child> {
     match node {
         Node::Leaf(pack) => {
+            pack.prefetch();
             *heap -= pack.heap_bytes();
             leaf::insert(pack, entry);
             let right = leaf::split(pack).map(|right| leaf_child(pack, right, heap));
@@ -185,23 +124,18 @@ fn insert(node: &mut Node, entry: Entry<'_>, heap: &mut usize) -> Option<Child> 
         Node::Inner(inner) => {
             let inner = Arc::make_mut(inner);
             let index = inner.child_of(entry);
-            let child = &mut inner.children[index];
-            let right = insert(&mut child.node, entry, heap);
-            child.len += 1;
+            let right = insert(inner.node_mut(index), entry, heap);
+            *inner.len_mut(index) += 1;
             let right = right?;
-            child.len -= right.len;
-            inner.children.insert(index + 1, right);
-            if inner.children.len() <= CHILDREN_MAX {
+            *inner.len_mut(index) -= right.len;
+            inner.insert(index + 1, right);
+            if inner.len() <= CHILDREN_MAX {
                 return None;
             }
-            let mut moved = inner.children.drain(CHILDREN_MAX / 2..).peekable();
-            let first = moved.peek_mut().expect("an overfull node has two halves");
-            let lowest = Separator { score: f64::NEG_INFINITY, member: Box::default() };
-            let separator = std::mem::replace(&mut first.separator, lowest);
-            let right = Inner::new(moved);
-            *heap += right.block_bytes();
-            let len = right.children.iter().map(|child| child.len).sum();
-            Some(Child { separator, len, node: Node::Inner(right) })
+            let (separator, right) = inner.split(CHILDREN_MAX / 2);
+            *heap += Inner::BLOCK_BYTES;
+            let len = right.lens().iter().sum();
+            Some(Child { separator, len, node: Node::Inner(Arc::new(right)) })
         }
     }
 }
@@ -218,6 +152,7 @@ fn leaf_child(left: &Pack, right: Pack, heap: &mut usize) -> Child {
 fn remove(node: &mut Node, entry: Entry<'_>, heap: &mut usize) -> bool {
     match node {
         Node::Leaf(pack) => {
+            pack.prefetch();
             *heap -= pack.heap_bytes();
             let removed = leaf::remove(pack, entry);
             *heap += pack.heap_bytes();
@@ -226,11 +161,10 @@ fn remove(node: &mut Node, entry: Entry<'_>, heap: &mut usize) -> bool {
         Node::Inner(inner) => {
             let inner = Arc::make_mut(inner);
             let index = inner.child_of(entry);
-            let child = &mut inner.children[index];
-            if !remove(&mut child.node, entry, heap) {
+            if !remove(inner.node_mut(index), entry, heap) {
                 return false;
             }
-            child.len -= 1;
+            *inner.len_mut(index) -= 1;
             mend(inner, index, heap);
             true
         }
@@ -239,8 +173,8 @@ fn remove(node: &mut Node, entry: Entry<'_>, heap: &mut usize) -> bool {
 
 /// Drops an empty child, or joins a sparse one with a neighbour.
 fn mend(inner: &mut Inner, index: usize, heap: &mut usize) {
-    if inner.children[index].len == 0 {
-        let empty = inner.children.remove(index);
+    if inner.lens()[index] == 0 {
+        let empty = inner.remove(index);
         *heap -= empty.separator.heap_bytes();
         *heap -= match &empty.node {
             Node::Leaf(pack) => pack.heap_bytes(),
@@ -249,38 +183,40 @@ fn mend(inner: &mut Inner, index: usize, heap: &mut usize) {
         return;
     }
     let right = match index {
-        _ if index + 1 < inner.children.len() && fits(inner, index + 1) => index + 1,
-        1.. if fits(inner, index) => index,
+        _ if index + 1 < inner.len() && fits(inner, index + 1, index) => index + 1,
+        1.. if fits(inner, index, index) => index,
         _ => return,
     };
-    let Child { separator, len, node } = inner.children.remove(right);
-    let left = &mut inner.children[right - 1];
-    left.len += len;
-    match (&mut left.node, node) {
+    let Child { separator, len, node } = inner.remove(right);
+    *inner.len_mut(right - 1) += len;
+    match (inner.node_mut(right - 1), node) {
         (Node::Leaf(one), Node::Leaf(two)) => {
             *heap -= one.heap_bytes() + two.heap_bytes() + separator.heap_bytes();
             leaf::merge(one, &two);
             *heap += one.heap_bytes();
         }
         (Node::Inner(one), Node::Inner(two)) => {
-            let (one, mut two) = (Arc::make_mut(one), Arc::unwrap_or_clone(two));
-            *heap -= two.block_bytes();
+            let (one, two) = (Arc::make_mut(one), Arc::unwrap_or_clone(two));
             // The separator that stood above the right node now stands before its first child.
-            *heap -= two.children[0].separator.heap_bytes();
-            two.children[0].separator = separator;
-            one.children.append(&mut two.children);
+            *heap -= Inner::BLOCK_BYTES + two.first_separator_bytes();
+            one.join(separator, two);
         }
         _ => unreachable!("children of one node are of one level"),
     }
 }
 
-/// Whether child `right` and its left neighbour could be one.
-fn fits(inner: &Inner, right: usize) -> bool {
-    match (&inner.children[right - 1].node, &inner.children[right].node) {
+/// Whether child `right` and its left neighbour could be one. `known` of the two was just worked
+/// on: the other is only looked at if need be, since that is likely to be a cache miss.
+fn fits(inner: &Inner, right: usize, known: usize) -> bool {
+    let left = right - 1;
+    match inner.node(known) {
+        Node::Leaf(_) if !leaf::may_fit(inner.lens()[left] + inner.lens()[right]) => return false,
+        Node::Inner(below) if below.len() > CHILDREN_MAX / 2 => return false,
+        _ => {}
+    }
+    match (inner.node(left), inner.node(right)) {
         (Node::Leaf(one), Node::Leaf(two)) => leaf::fits_with(one, two),
-        (Node::Inner(one), Node::Inner(two)) => {
-            one.children.len() + two.children.len() <= CHILDREN_MAX / 2
-        }
+        (Node::Inner(one), Node::Inner(two)) => one.len() + two.len() <= CHILDREN_MAX / 2,
         _ => unreachable!("children of one node are of one level"),
     }
 }
@@ -301,20 +237,20 @@ fn check(node: &Node, is_root: bool, last: &mut Option<(f64, Vec<u8>)>) -> (usiz
             (leaf::len(pack), pack.heap_bytes())
         }
         Node::Inner(inner) => {
-            assert!(inner.children.len() > usize::from(is_root), "a useless node");
-            assert!(inner.children.len() <= CHILDREN_MAX);
+            assert!(inner.len() > usize::from(is_root), "a useless node");
+            assert!(inner.len() <= CHILDREN_MAX);
             let (mut len, mut heap_bytes) = (0, inner.heap_bytes());
-            for (index, child) in inner.children.iter().enumerate() {
-                let separator = child.separator.entry();
+            for index in 0..inner.len() {
+                let separator = inner.separator(index);
                 if index > 0
                     && let Some(last) = last
                 {
                     assert!(order((last.0, &last.1), separator).is_lt(), "after the left child");
                 }
-                let first = first(&child.node);
+                let first = first(inner.node(index));
                 assert!(index == 0 || order(separator, first).is_le(), "before its own");
-                let (below, bytes) = check(&child.node, false, last);
-                assert_eq!(below, child.len, "a child's count");
+                let (below, bytes) = check(inner.node(index), false, last);
+                assert_eq!(below, inner.lens()[index], "a child's count");
                 len += below;
                 heap_bytes += bytes;
             }
@@ -326,6 +262,6 @@ fn check(node: &Node, is_root: bool, last: &mut Option<(f64, Vec<u8>)>) -> (usiz
 fn first(node: &Node) -> Entry<'_> {
     match node {
         Node::Leaf(pack) => leaf::first(pack).expect("a leaf below the root is not empty"),
-        Node::Inner(inner) => first(&inner.children[0].node),
+        Node::Inner(inner) => first(inner.node(0)),
     }
 }
