@@ -277,7 +277,13 @@ impl Log {
         if self.end() > offset {
             return true;
         }
-        self.wakers.lock().push(waker.clone());
+        {
+            // A task that looks again before anything came is woken once all the same.
+            let mut wakers = self.wakers.lock();
+            if !wakers.iter().any(|known| known.will_wake(waker)) {
+                wakers.push(waker.clone());
+            }
+        }
         self.has_wakers.store(true, Ordering::SeqCst);
         self.end.load(Ordering::SeqCst) > offset
     }
