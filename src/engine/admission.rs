@@ -184,6 +184,7 @@ type Gate = fn(&Ctx<'_>, Asked, Condition) -> CmdResult<()>;
 const GATES: &[Gate] = &[
     debug_is_enabled,
     memory_is_left,
+    disk_takes_snapshots,
     disk_takes_writes,
     replicas_are_enough,
     primary_is_here,
@@ -197,6 +198,7 @@ const SUSPICIOUS: Condition = Condition::LOADING
     .union(Condition::FEW_REPLICAS)
     .union(Condition::READ_ONLY)
     .union(Condition::STALE)
+    .union(Condition::SAVE_FAILED)
     .union(Condition::AOF_FAILS)
     .union(Condition::AOF_BEHIND);
 
@@ -257,6 +259,20 @@ fn disk_takes_writes(cx: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()>
     let failure = failure.as_deref().unwrap_or("the disk does not keep up");
     Err(CmdError::owned(format!("MISCONF Errors writing to the AOF file: {failure}")))
 }
+
+fn disk_takes_snapshots(_: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()> {
+    let writes = asked.flags.intersects(Flags::WRITE.union(Flags::TELLS_HEALTH));
+    let failed = on.contains(Condition::SAVE_FAILED) && !on.contains(Condition::REPLICA);
+    let refused = failed && writes;
+    if refused { Err(SAVE_FAILED) } else { Ok(()) }
+}
+
+const SAVE_FAILED: CmdError = CmdError::text(
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to \
+     disk. Commands that may modify the data set are disabled, because this instance is configured \
+     to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). \
+     Please check the Redis logs for details about the RDB error.",
+);
 
 fn dataset_is_loaded(_: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()> {
     let refused = on.contains(Condition::LOADING) && !asked.flags.contains(Flags::LOADING);

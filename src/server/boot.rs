@@ -24,6 +24,7 @@ use super::janitor::Janitor;
 use super::listen::{self, ListenError};
 use super::listeners::Listeners;
 use super::replication::{ReplicationThread, Replicator};
+use super::snapshot::{self, Saver};
 use super::unsupported::{self, Unsupported};
 use super::workers::{self, Order, WorkerHandle};
 use super::{logging, resources};
@@ -40,8 +41,9 @@ use crate::state::conditions::Condition;
 use crate::state::{Control, Identity, Server, Stats};
 
 /// Threads that take slot locks besides the workers: the janitor, replication, full copies, the
-/// append-only file's. Their lanes of the gate come after the workers' in this order.
-const OTHER_THREADS: usize = 4;
+/// append-only file's, the one that saves. Their lanes of the gate come after the workers' in this
+/// order.
+const OTHER_THREADS: usize = 5;
 
 /// Why a node could not start. Each leaves the machine as it was.
 #[derive(Debug, thiserror::Error)]
@@ -114,9 +116,11 @@ fn serve(loaded: Loaded) -> Result<(), StartError> {
     let lane = server.identity.worker_threads + 1;
     let replication =
         ReplicationThread::start(Arc::clone(&server), lane).map_err(StartError::Thread)?;
-    let (workers, threads) = start_workers(&server, replication.replicator())?;
+    server.persistence.saves.lock().last_saved = server.identity.started;
+    // Before anybody can look at the keys.
     let loads_aof = server.settings.load().appendonly;
-    server.conditions.set(Condition::LOADING, loads_aof);
+    server.conditions.set(Condition::LOADING, loads_aof || snapshot::is_there(&server));
+    let (workers, threads) = start_workers(&server, replication.replicator())?;
     let aof = AppendOnly::start(&server, lane + 2, loads_aof).map_err(StartError::Thread)?;
     let janitor = Janitor::start(Arc::clone(&server)).map_err(StartError::Thread)?;
     let listeners = Listeners::start(Arc::clone(&server), Arc::clone(&workers), listeners);
@@ -140,6 +144,7 @@ fn serve(loaded: Loaded) -> Result<(), StartError> {
         pause: None,
         replicator: replication.replicator().clone(),
         follows_at_start: server.settings.load().replicaof.clone(),
+        saver: Saver::new(),
     };
     let result = run_control(control);
     tell_supervisor(&server.settings.load(), &NotifyState::Stopping);

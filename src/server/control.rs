@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
 
 use super::bus::{Bus, BusError, Event, NodesFileError};
 use super::config_file::ConfigFile;
@@ -14,6 +15,7 @@ use super::cron::Cron;
 use super::listeners::Listeners;
 use super::logging::Logging;
 use super::replication::{Order, Replicator};
+use super::snapshot::{self, LoadError, Saver};
 use super::{acl, resources, unsupported};
 use crate::base::Millis;
 use crate::config::kind::PrimaryAddress;
@@ -37,6 +39,10 @@ pub(super) enum ControlError {
     Bus(#[from] BusError),
     #[error("the cluster's state cannot be saved")]
     NodesFile(#[from] NodesFileError),
+    #[error("the dataset cannot be loaded")]
+    Load(#[from] LoadError),
+    #[error("could not start a thread")]
+    Thread(#[source] std::io::Error),
 }
 
 /// What the control plane owns.
@@ -55,6 +61,7 @@ pub(super) struct ControlLoop {
     /// End of CLIENT PAUSE.
     pub pause: Option<Pause>,
     pub replicator: Replicator,
+    pub saver: Saver,
 }
 
 impl ControlLoop {
@@ -71,6 +78,7 @@ impl ControlLoop {
         if let Some(bus) = &mut self.bus {
             bus.start(Arc::clone(&self.server), self.replicator.clone())?;
         }
+        let mut loading = self.start_loading()?;
         let mut ticks = tokio::time::interval(TICK);
         loop {
             let proceed = tokio::select! {
@@ -79,6 +87,8 @@ impl ControlLoop {
                 () = received(&mut interrupt) => self.ends_by("SIGINT"),
                 () = received(&mut hangup) => true,
                 event = next_event(self.bus.as_mut()) => self.bus_event(event)?,
+                loaded = ended(&mut loading) => self.loaded(loaded)?,
+                ending = self.saver.ending() => self.saved(ending),
                 _ = ticks.tick() => self.tick()?,
                 Some(ask) = self.asks.recv() => self.serve(ask)?,
             };
@@ -91,9 +101,9 @@ impl ControlLoop {
         }
     }
 
-    fn ends_by(&self, signal: &'static str) -> bool {
+    fn ends_by(&mut self, signal: &'static str) -> bool {
         tracing::info!(signal, "shutting down");
-        false
+        self.end(Shutdown::default(), None)
     }
 
     fn bus_event(&mut self, event: Event) -> Result<bool, ControlError> {
@@ -114,6 +124,7 @@ impl ControlLoop {
             let host = String::from_utf8_lossy(&primary.host).into_owned();
             self.replicator.order(Order::Follow { host, port: primary.port, waiting: None });
         }
+        self.saver.tick(&self.server, now);
         if self.pause.is_some_and(|pause| pause.until <= now) {
             self.set_pause(None);
         }
@@ -155,10 +166,22 @@ impl ControlLoop {
                 resources::purge();
                 Ok(Value::ok())
             }
-            Request::Shutdown(options) => match self.shutdown(options) {
-                Ok(()) => return Ok(false),
-                Err(refusal) => Err(refusal),
-            },
+            Request::Shutdown(Shutdown { abort: true, .. }) => {
+                Err(CmdError::text("ERR No shutdown in progress."))
+            }
+            Request::Shutdown(options) => {
+                tracing::info!("user requested shutdown");
+                return Ok(self.end(options, waiting));
+            }
+            Request::Save => {
+                self.saver.foreground(&self.server, waiting);
+                return Ok(true);
+            }
+            Request::BackgroundSave { schedule } => self.saver.background(&self.server, schedule),
+            Request::Reload { save, flush } => {
+                self.reload(save, flush, waiting)?;
+                return Ok(true);
+            }
             Request::Cluster { command, facts } => match &mut self.bus {
                 Some(bus) => bus.admin(&command, facts)?,
                 None => Err(CmdError::ClusterDisabled),
@@ -175,9 +198,14 @@ impl ControlLoop {
     }
 }
 
-/// CLIENT PAUSE and SHUTDOWN.
+/// CLIENT PAUSE.
 impl ControlLoop {
-    fn set_pause(&mut self, pause: Option<Pause>) {
+    /// Holds all commands back until the process ends.
+    pub(super) fn pause_all(&mut self) {
+        self.set_pause(Some(Pause { until: Millis::MAX, writes_only: false }));
+    }
+
+    pub(super) fn set_pause(&mut self, pause: Option<Pause>) {
         self.pause = pause;
         let (all, writes) = match pause {
             None => (false, false),
@@ -188,18 +216,6 @@ impl ControlLoop {
         if pause.is_none() {
             self.server.clients.all().iter().for_each(|client| client.post(Mail::Wake));
         }
-    }
-
-    fn shutdown(&mut self, options: Shutdown) -> Result<(), CmdError> {
-        if options.abort {
-            return Err(CmdError::text("ERR No shutdown in progress."));
-        }
-        // Nothing can be saved, and ending without it is what the client asked to prevent.
-        if options.save == Some(true) && !options.force {
-            return Err(CmdError::text("ERR Errors trying to SHUTDOWN. Check logs."));
-        }
-        tracing::info!("user requested shutdown");
-        Ok(())
     }
 }
 
@@ -230,6 +246,7 @@ impl ControlLoop {
             return Ok(Err(CmdError::owned(refusal.to_string())));
         }
         self.logging.apply(&after);
+        snapshot::follow(&self.server, &after);
         let after = Arc::new(after);
         if after.appendonly && !before.appendonly {
             // Whoever looks at INFO right after this sees that the first base is being written.
@@ -259,6 +276,19 @@ impl ControlLoop {
         })?;
         tracing::info!(%path, "config file rewritten");
         Ok(Value::ok())
+    }
+}
+
+/// The end of a task, once; or never.
+async fn ended<T>(task: &mut Option<oneshot::Receiver<T>>) -> T {
+    let result = match task {
+        Some(receiver) => receiver.await.ok(),
+        None => None,
+    };
+    *task = None;
+    match result {
+        Some(result) => result,
+        None => std::future::pending().await,
     }
 }
 

@@ -27,6 +27,8 @@ bitflags! {
         const AOF_FAILS = 1 << 13;
         /// The append-only file is too far behind the log.
         const AOF_BEHIND = 1 << 14;
+        /// The last background save failed, and `stop-writes-on-bgsave-error` is set.
+        const SAVE_FAILED = 1 << 15;
         /// Somebody runs MONITOR.
         const MONITORED = 1 << 6;
         /// This node follows a primary.

@@ -30,6 +30,17 @@ pub enum Request {
         facts: LocalFacts,
     },
     Shutdown(Shutdown),
+    /// SAVE: answered when the dataset is on the disk.
+    Save,
+    /// BGSAVE.
+    BackgroundSave {
+        schedule: bool,
+    },
+    /// DEBUG RELOAD: the dataset goes to the disk and comes back.
+    Reload {
+        save: bool,
+        flush: bool,
+    },
     /// MEMORY MALLOC-STATS.
     MallocStats,
     /// MEMORY PURGE.

@@ -9,7 +9,7 @@ use super::courier::Courier;
 use super::memory::{Gauge, Resources};
 use super::{
     Acl, Aof, Conditions, Control, Dump, Durability, LatencyMonitor, Loading, Mail, Monitors,
-    PubSub, Registry, Replication, SlowLog, Stats, Tracking, Waiters, Watches,
+    Persistence, PubSub, Registry, Replication, SlowLog, Stats, Tracking, Waiters, Watches,
 };
 use crate::acl::{Catalog, Users};
 use crate::base::{Millis, ReplId};
@@ -55,6 +55,8 @@ pub struct Server {
     pub aof: Aof,
     pub loading: Loading,
     pub monitors: Monitors,
+    /// How saving and loading go.
+    pub persistence: Persistence,
     pub pubsub: PubSub,
     pub tracking: Tracking,
     pub waiters: Waiters,
@@ -99,6 +101,7 @@ impl Server {
             aof: Aof::default(),
             loading: Loading::default(),
             monitors: Monitors::default(),
+            persistence: Persistence::default(),
             pubsub: PubSub::default(),
             tracking: Tracking::default(),
             waiters: Waiters::default(),

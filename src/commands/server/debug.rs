@@ -19,6 +19,7 @@ const ACTIONS: &[(&str, std::ops::RangeInclusive<usize>, Action)] = &[
     ("DIGEST-VALUE", 0..=usize::MAX, digest::digest_value),
     ("SLEEP", 1..=1, sleep),
     ("OBJECT", 1..=2, object),
+    ("RELOAD", 0..=3, reload),
     ("SET-ACTIVE-EXPIRE", 1..=1, set_active_expire),
     ("ERROR", 1..=1, error),
     ("JMAP", 0..=0, |_, _| Ok(Reply::Ok)),
@@ -92,6 +93,23 @@ fn object(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     );
     cx.out.simple(&text);
     Ok(Reply::Written)
+}
+
+/// Options come in any order; MERGE, which tolerates keys that are there, is not among them.
+fn reload(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    let (mut save, mut flush) = (true, true);
+    while let Some(token) = args.token() {
+        match token.upper() {
+            b"NOSAVE" => save = false,
+            b"NOFLUSH" => flush = false,
+            _ => {
+                return Err(CmdError::text(
+                    "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+                ));
+            }
+        }
+    }
+    cx.ask(Request::Reload { save, flush })
 }
 
 fn set_active_expire(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {

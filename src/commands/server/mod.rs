@@ -12,6 +12,7 @@ mod keyspace;
 mod latency;
 mod memory;
 mod misc;
+mod save;
 mod slowlog;
 
 use super::Command;
@@ -56,6 +57,9 @@ pub const COMMANDS: &[&Command] = &[
     &misc::LOLWUT,
     &misc::SHUTDOWN,
     &misc::TIME,
+    &save::BGSAVE,
+    &save::LASTSAVE,
+    &save::SAVE,
     &slowlog::SLOWLOG,
     &slowlog::SLOWLOG_GET,
     &slowlog::SLOWLOG_HELP,

@@ -2,6 +2,7 @@
 
 mod aof;
 mod figures;
+mod persistence;
 mod process;
 mod replication;
 
@@ -30,7 +31,7 @@ const SECTIONS: &[Section] = &[
     section("Server", process::server),
     section("Clients", process::clients),
     section("Memory", process::memory),
-    section("Persistence", process::persistence),
+    section("Persistence", persistence::persistence),
     section("Stats", figures::stats),
     section("Replication", replication::replication),
     section("CPU", process::cpu),

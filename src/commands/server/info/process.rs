@@ -2,11 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Lines, aof};
+use super::Lines;
 use crate::commands::Ctx;
 use crate::config::kind::Choices;
 use crate::state::ClientFlags;
-use crate::state::loading::Progress;
 
 pub(super) fn server(lines: &mut Lines, cx: &Ctx<'_>) {
     let identity = &cx.server.identity;
@@ -121,51 +120,6 @@ pub(super) fn memory(lines: &mut Lines, cx: &Ctx<'_>) {
     ]);
 }
 
-pub(super) fn persistence(lines: &mut Lines, cx: &Ctx<'_>) {
-    let loading = cx.server.loading.progress();
-    lines.numbers(&[
-        ("loading", u64::from(loading.is_some())),
-        ("async_loading", 0),
-        ("current_cow_peak", 0),
-        ("current_cow_size", 0),
-        ("current_cow_size_age", 0),
-    ]);
-    lines.put("current_fork_perc", "0.00");
-    lines.numbers(&[
-        ("current_save_keys_processed", 0),
-        ("current_save_keys_total", 0),
-        ("rdb_changes_since_last_save", cx.server.stats.sum(|worker| &worker.dirty)),
-        ("rdb_bgsave_in_progress", 0),
-        ("rdb_last_save_time", cx.server.identity.started.as_secs()),
-    ]);
-    lines.put("rdb_last_bgsave_status", "ok");
-    lines.put("rdb_last_bgsave_time_sec", -1);
-    lines.put("rdb_current_bgsave_time_sec", -1);
-    lines.numbers(&[
-        ("rdb_saves", 0),
-        ("rdb_last_cow_size", 0),
-        ("rdb_last_load_keys_expired", 0),
-        ("rdb_last_load_keys_loaded", 0),
-    ]);
-    aof::status(lines, cx);
-    lines.numbers(&[("module_fork_in_progress", 0), ("module_fork_last_cow_size", 0)]);
-    aof::sizes(lines, cx);
-    if let Some(Progress { began, total, loaded }) = loading {
-        let percent = loaded as f64 * 100.0 / total.max(1) as f64;
-        let elapsed = cx.now.since(began).as_secs();
-        let left = elapsed * total.saturating_sub(loaded) / loaded.max(1);
-        lines.numbers(&[
-            ("loading_start_time", began.as_secs()),
-            ("loading_total_bytes", total),
-            ("loading_rdb_used_mem", 0),
-            ("loading_loaded_bytes", loaded),
-        ]);
-        lines.put("loading_loaded_perc", format!("{percent:.2}"));
-        lines.put("loading_eta_seconds", left.max(1));
-    }
-}
-
-/// Nobody replicates from here, and this node replicates nobody.
 pub(super) fn cpu(lines: &mut Lines, cx: &Ctx<'_>) {
     let memory = cx.server.memory.load();
     lines.put("used_cpu_sys", format!("{:.6}", memory.cpu_system_seconds));

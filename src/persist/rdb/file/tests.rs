@@ -131,7 +131,7 @@ fn damage_is_told_by_its_kind() {
         "there is no database 16 here: see the setting databases"
     );
     assert_eq!(fault(&body(b"\x00\x01k\x01v\x00\x01k\x01v")), "an element occurs twice");
-    assert_eq!(fault(&body(b"\x18\x01k")), "unknown value type 24");
+    assert_eq!(fault(&body(b"\x16\x01k")), "unknown value type 22");
     assert_eq!(fault(&body(b"\xf3")), "unknown value type 243");
     let module = "the key belongs to the module AAAAAAAAB, which is not here";
     assert_eq!(fault(&body(b"\x07\x01k\x44\x00")), module);

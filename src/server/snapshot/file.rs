@@ -1,0 +1,188 @@
+//! Saving the dataset to a file: a temporary one that takes the old one's place when it is complete
+//! and on the disk. Whatever happens before leaves the old file as it was.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::mpsc::Receiver;
+
+use super::{Busy, Feed, begin, drive, feed, now};
+use crate::REDIS_VERSION;
+use crate::keyspace::snapshot::Count;
+use crate::persist::rdb::file::{FileWriter, Header};
+use crate::state::Server;
+
+/// With `rdb-save-incremental-fsync`, synced to the disk whenever so much was written.
+const SYNC_BYTES: u64 = 4 << 20;
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Why a dataset was not saved.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::server) enum SaveError {
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    #[error("it was given up")]
+    Stopped,
+    #[error("could not write {path}")]
+    Write {
+        path: String,
+        #[source]
+        cause: io::Error,
+    },
+    #[error("could not put {path} in place")]
+    Place {
+        path: String,
+        #[source]
+        cause: io::Error,
+    },
+}
+
+/// A file that was saved.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::server) struct Saved {
+    pub bytes: u64,
+    /// Changes since the start that it has.
+    pub changes: u64,
+    /// What writers captured meanwhile.
+    pub captured_bytes: u64,
+}
+
+/// Saves the dataset to `dbfilename`. Blocks.
+///
+/// # Errors
+/// See [`SaveError`].
+pub(super) fn save(server: &Server, stop: &AtomicBool) -> Result<Saved, SaveError> {
+    save_with(server, stop, None)
+}
+
+/// As [`save`] by a thread that holds the exclusive gate.
+pub(super) fn save_alone(
+    server: &Server,
+    pass: &crate::keyspace::Pass<'_>,
+) -> Result<Saved, SaveError> {
+    save_with(server, &AtomicBool::new(false), Some(pass))
+}
+
+fn save_with(
+    server: &Server,
+    stop: &AtomicBool,
+    pass: Option<&crate::keyspace::Pass<'_>>,
+) -> Result<Saved, SaveError> {
+    let (sender, mut chunks) = feed();
+    let changes = || server.stats.sum(|worker| &worker.dirty);
+    let temporary = Temporary::new(server);
+    std::thread::scope(|scope| {
+        let temporary = &temporary;
+        let write = scope.spawn(move || write(server, &mut chunks, &temporary.0));
+        let begun = match pass {
+            Some(pass) => begin(server, pass, changes).map(|(walk, changes)| {
+                drive(server, walk, None, vec![sender], stop);
+                changes
+            }),
+            None => super::walk(server, vec![sender], stop, changes),
+        };
+        let written = write.join().expect("the writer returns what went wrong");
+        let changes = begun?;
+        if stop.load(Ordering::Relaxed) {
+            return Err(SaveError::Stopped);
+        }
+        let path = temporary.0.display().to_string();
+        let bytes = written.map_err(|cause| SaveError::Write { path, cause })?;
+        temporary.put_in_place(server)?;
+        let captured_bytes = server.persistence.progress.captured_bytes.load(Ordering::Relaxed);
+        Ok(Saved { bytes, changes, captured_bytes })
+    })
+}
+
+/// Writes what a walk yields; its bytes.
+fn write(server: &Server, chunks: &mut Receiver<Feed>, path: &Path) -> io::Result<u64> {
+    let settings = server.settings();
+    let file = File::create(path)?;
+    let synced = Synced { file, unsynced: 0, is_on: settings.rdb_save_incremental_fsync };
+    let out = BufWriter::with_capacity(BUFFER_BYTES, synced);
+    let header = Header {
+        redis_version: REDIS_VERSION,
+        created: now(),
+        used_memory: server.memory.load().allocated,
+        replication: None,
+        is_aof_base: false,
+    };
+    let mut file = FileWriter::start(out, settings.rdbchecksum, &header)?;
+    let mut counts: Vec<Count> = Vec::new();
+    while let Some(feed) = chunks.blocking_recv() {
+        match feed {
+            Feed::Begin(of) => counts = of,
+            Feed::Chunk(chunk) => {
+                // Said before a database's first key.
+                if let Some(at) = counts.iter().position(|count| count.db == chunk.db) {
+                    let Count { db, keys, expires } = counts.swap_remove(at);
+                    file.counts(db, keys, expires)?;
+                }
+                file.records(chunk.db, &chunk.bytes)?;
+            }
+            Feed::End => {
+                let out = file.finish()?;
+                let synced = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+                synced.file.sync_all()?;
+                return Ok(synced.file.metadata()?.len());
+            }
+        }
+    }
+    Err(io::Error::other("the walk was given up"))
+}
+
+/// A file that is synced to the disk while it is written.
+struct Synced {
+    file: File,
+    unsynced: u64,
+    is_on: bool,
+}
+
+impl Write for Synced {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.unsynced += count as u64;
+        if self.is_on && self.unsynced >= SYNC_BYTES {
+            self.unsynced = 0;
+            self.file.sync_data()?;
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// The file being written, until it is in place; removed if it never is.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new(server: &Server) -> Temporary {
+        Temporary(format!("temp-{}.rdb", server.identity.pid).into())
+    }
+
+    fn put_in_place(&self, server: &Server) -> Result<(), SaveError> {
+        let path = path(server);
+        let placed = fs::rename(&self.0, &path).and_then(|()| File::open(".")?.sync_all());
+        placed.map_err(|cause| SaveError::Place { path: path.display().to_string(), cause })
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.0)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "could not remove a temporary file");
+        }
+    }
+}
+
+/// Where the dataset is saved, in the working directory.
+pub(super) fn path(server: &Server) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    std::ffi::OsStr::from_bytes(&server.settings.load().dbfilename).into()
+}

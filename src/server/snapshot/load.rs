@@ -1,0 +1,251 @@
+//! Loading a dataset from a file. One thread reads and decodes, others put the keys in place.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use super::file::{SaveError, path, save_alone};
+use super::now;
+use crate::base::{Millis, Slot};
+use crate::commands::limits_of;
+use crate::keyspace::{Clock, Held, Place, Recording};
+use crate::persist::rdb::file::{self, Record, Sink, Usage};
+use crate::persist::rdb::{Fault, RdbError};
+use crate::state::Server;
+use crate::state::conditions::Condition;
+
+/// Keys handed over at a time, and batches that may wait.
+const BATCH: usize = 128;
+const BATCHES_WAITING: usize = 16;
+/// More threads than this would wait for the one that decodes.
+const THREADS_MAX: usize = 2;
+
+/// Why a dataset could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::server) enum LoadError {
+    #[error("could not read {path}")]
+    Read {
+        path: String,
+        #[source]
+        cause: io::Error,
+    },
+    #[error("{path} cannot be loaded")]
+    Content {
+        path: String,
+        #[source]
+        cause: RdbError,
+    },
+}
+
+/// Loads `dbfilename` into an empty keyspace; without such a file it stays empty. Blocks.
+///
+/// # Errors
+/// See [`LoadError`]; part of the keys may be there then.
+pub(in crate::server) fn load_at_start(server: &Server) -> Result<(), LoadError> {
+    let path = path(server);
+    match File::open(&path) {
+        Ok(file) => load_file(server, &path, file),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(cause) => Err(LoadError::Read { path: path.display().to_string(), cause }),
+    }
+}
+
+/// DEBUG RELOAD: saves, empties all databases and loads, while nobody else touches a key. Blocks.
+///
+/// # Errors
+/// In words for the client.
+pub(in crate::server) fn reload(
+    server: &Server,
+    save: bool,
+    flush: bool,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let pass = server.keyspace.gate().exclusive();
+    if save {
+        let saved = save_alone(server, &pass).map_err(|error: SaveError| Box::new(error))?;
+        server.persistence.note_saved(saved.changes);
+    }
+    if flush {
+        let mut held = Held::whole(&server.keyspace, 0, &mut [], now());
+        for db in 0..server.keyspace.databases() {
+            held.flush(db as u8);
+        }
+        server.garbage.throw(std::mem::take(&mut held.garbage));
+    }
+    server.conditions.set(Condition::LOADING, true);
+    let loaded = load_at_start(server);
+    server.conditions.set(Condition::LOADING, false);
+    Ok(loaded?)
+}
+
+fn load_file(server: &Server, path: &Path, file: File) -> Result<(), LoadError> {
+    let name = || path.display().to_string();
+    let total = file.metadata().map_err(|cause| LoadError::Read { path: name(), cause })?.len();
+    let loaded = &server.persistence.loaded;
+    loaded.used_memory.store(0, Ordering::Relaxed);
+    server.loading.begin(now(), total);
+    let filled = fill(server, file);
+    server.loading.end();
+    let outcome = filled.map_err(|cause| LoadError::Content { path: name(), cause })?;
+    if !outcome.is_checked {
+        tracing::info!("no checksum was compared");
+    }
+    if outcome.empty > 0 {
+        tracing::warn!(keys = outcome.empty, "collections without elements were left out");
+    }
+    tracing::info!(
+        keys = loaded.keys_loaded.load(Ordering::Relaxed),
+        expired = loaded.keys_expired.load(Ordering::Relaxed),
+        bytes = outcome.bytes,
+        "dataset loaded"
+    );
+    Ok(())
+}
+
+/// Puts every key of a file into the keyspace.
+fn fill(server: &Server, file: File) -> Result<file::Outcome, RdbError> {
+    let settings = server.settings();
+    let limits = limits_of(&settings, &server.keyspace);
+    let loading = file::Loading {
+        limits: &limits,
+        databases: server.keyspace.databases(),
+        checksum: settings.rdbchecksum,
+    };
+    let placing = Placing {
+        server,
+        now: now(),
+        clock: Clock::new(now(), server.keyspace.recording()),
+        keep_expired: AtomicBool::new(false),
+        failed: AtomicBool::new(false),
+        loaded: AtomicU64::new(0),
+        expired: AtomicU64::new(0),
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = cores.saturating_sub(1).clamp(1, THREADS_MAX);
+    std::thread::scope(|scope| {
+        let mut lanes = Vec::new();
+        let mut placers = Vec::new();
+        for _ in 0..threads {
+            let (sender, records) = sync_channel::<Vec<Record>>(BATCHES_WAITING);
+            lanes.push(sender);
+            let placing = &placing;
+            placers.push(scope.spawn(move || {
+                records.into_iter().flatten().for_each(|record| placing.place(record));
+            }));
+        }
+        let mut sink = Spread { placing: &placing, lanes, next: 0, batch: Vec::new() };
+        let outcome = file::load(file, loading, &mut sink);
+        sink.send();
+        drop(sink);
+        placers.into_iter().for_each(|placer| placer.join().expect("a key is put in place"));
+        placing.note();
+        match outcome {
+            Ok(outcome) if placing.failed.load(Ordering::Relaxed) => {
+                Err(RdbError { at: outcome.bytes, fault: Fault::Duplicate })
+            }
+            outcome => outcome,
+        }
+    })
+}
+
+/// Puts records in place.
+struct Placing<'a> {
+    server: &'a Server,
+    now: Millis,
+    clock: Clock,
+    keep_expired: AtomicBool,
+    /// A key came twice.
+    failed: AtomicBool,
+    loaded: AtomicU64,
+    expired: AtomicU64,
+}
+
+impl Placing<'_> {
+    fn place(&self, record: Record) {
+        let Record { db, key, value, expiry, usage } = record;
+        if expiry.is_some_and(|at| at <= self.now) && !self.keep_expired.load(Ordering::Relaxed) {
+            self.expired.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let lru = match (usage, self.clock.recording()) {
+            (Some(Usage::IdleSecs(seconds)), Recording::LastUse) => self.clock.from_idle(seconds),
+            (Some(Usage::Frequency(count)), Recording::Frequency { .. }) => {
+                self.clock.from_frequency(count)
+            }
+            _ => self.clock.fresh(),
+        };
+        let entry = value.into_entry(&key, expiry, lru);
+        let (keyspace, place) = (&self.server.keyspace, Place { db, slot: Slot::of(&key) });
+        let hash = keyspace.hash(&key);
+        keyspace.with_slot(place, |store| {
+            if store.find(hash, &key).is_some() {
+                self.failed.store(true, Ordering::Relaxed);
+            } else {
+                store.insert(hash, entry, keyspace.hasher());
+            }
+        });
+        self.loaded.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Shows how many keys there are so far.
+    fn note(&self) {
+        let loaded = &self.server.persistence.loaded;
+        loaded.keys_loaded.store(self.loaded.load(Ordering::Relaxed), Ordering::Relaxed);
+        loaded.keys_expired.store(self.expired.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
+/// Deals records out to the threads that put them in place.
+struct Spread<'a> {
+    placing: &'a Placing<'a>,
+    lanes: Vec<SyncSender<Vec<Record>>>,
+    next: usize,
+    batch: Vec<Record>,
+}
+
+impl Spread<'_> {
+    fn send(&mut self) {
+        let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
+        let count = self.lanes.len();
+        self.lanes[self.next % count].send(batch).expect("they end when we do");
+        self.next += 1;
+    }
+}
+
+impl Sink for Spread<'_> {
+    fn key(&mut self, record: Record) -> Result<(), Fault> {
+        self.batch.push(record);
+        if self.batch.len() == BATCH {
+            self.send();
+            if self.placing.failed.load(Ordering::Relaxed) {
+                return Err(Fault::Duplicate);
+            }
+        }
+        Ok(())
+    }
+
+    fn function(&mut self, _: Vec<u8>) -> Result<(), Fault> {
+        Err(Fault::Refused("it holds functions, which this version cannot run".to_owned()))
+    }
+
+    fn aux(&mut self, name: &[u8], value: &[u8]) {
+        let (name, value) = (String::from_utf8_lossy(name), String::from_utf8_lossy(value));
+        let loaded = &self.placing.server.persistence.loaded;
+        match &*name {
+            "used-mem" => loaded.used_memory.store(value.parse().unwrap_or(0), Ordering::Relaxed),
+            "aof-base" | "aof-preamble" => {
+                self.placing.keep_expired.store(value != "0", Ordering::Relaxed);
+            }
+            _ => {}
+        }
+        if matches!(&*name, "redis-ver" | "valkey-ver" | "ctime" | "used-mem") {
+            tracing::info!(%name, %value, "loading");
+        }
+    }
+
+    fn progress(&mut self, bytes: u64) {
+        self.placing.server.loading.reach(bytes);
+        self.placing.note();
+    }
+}

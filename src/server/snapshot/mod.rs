@@ -1,0 +1,141 @@
+//! Snapshots on the disk: walks with their consumers, saving, loading.
+//!
+//! # How to have a walk
+//! [`walk`] runs on a thread of its own choosing: it notes the moment, goes through the dataset and
+//! hands every chunk to every feed. A feed is the sending end of a bounded channel; who receives
+//! ([`Feed`]) may block on it (a file) or await it (a socket). The walk waits for the slowest feed;
+//! one whose receiver is gone is left out, and a walk without feeds ends. A feed that closes
+//! without [`Feed::End`] was given up: what came of it is worthless.
+//!
+//! There is one walk at a time ([`Busy`]); who wants to share one gives its feed to the same call.
+
+mod file;
+mod load;
+mod saver;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+pub(super) use file::{SaveError, Saved};
+pub(super) use load::{LoadError, load_at_start, reload};
+pub(super) use saver::{Saver, Then, follow};
+
+use crate::base::Millis;
+use crate::config::Settings;
+use crate::config::table::MaxmemoryPolicy;
+use crate::engine::unix_time;
+use crate::keyspace::snapshot::Count;
+use crate::keyspace::{Chunk, Clock, Encode, Pass, Walk};
+use crate::persist::rdb::file::{Hints, RecordEncoder};
+use crate::state::Server;
+
+/// Chunks that a receiver may be behind: a megabyte, unless strings are larger than a chunk.
+const QUEUE: usize = 16;
+
+/// What the receiver of a walk gets, in this order.
+pub(super) enum Feed {
+    /// How many keys are to come.
+    Begin(Vec<Count>),
+    Chunk(Chunk),
+    /// That was all.
+    End,
+}
+
+/// Another walk is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("another snapshot is being made")]
+pub(super) struct Busy;
+
+/// The ends of a bounded channel for one consumer.
+pub(super) fn feed() -> (Sender<Feed>, Receiver<Feed>) {
+    channel(QUEUE)
+}
+
+/// The number at the gate of the thread that walks.
+fn walker_lane(server: &Server) -> usize {
+    server.identity.worker_threads + 4
+}
+
+/// Whether there is a file to be loaded.
+pub(super) fn is_there(server: &Server) -> bool {
+    file::path(server).exists()
+}
+
+/// Unix time by the system's clock.
+fn now() -> Millis {
+    Millis(unix_time().as_millis() as u64)
+}
+
+/// Begins a walk. `moment` runs while nobody touches the keyspace: what it returns belongs to the
+/// very dataset that is walked.
+fn begin<M>(
+    server: &Server,
+    pass: &Pass<'_>,
+    moment: impl FnOnce() -> M,
+) -> Result<(Walk, M), Busy> {
+    let settings = server.settings();
+    let (compress, hints) = (settings.rdbcompression, hints(&settings));
+    let clock = Clock::new(now(), server.keyspace.recording());
+    let encoder = || Box::new(RecordEncoder::new(compress, hints, clock)) as Box<dyn Encode>;
+    let walk = server.keyspace.begin_snapshot(pass, encoder).ok_or(Busy)?;
+    let total = walk.counts().iter().map(|count| count.keys).sum();
+    let progress = &server.persistence.progress;
+    progress.keys_done.store(0, Ordering::Relaxed);
+    progress.keys_total.store(total, Ordering::Relaxed);
+    progress.captured_bytes.store(0, Ordering::Relaxed);
+    Ok((walk, moment()))
+}
+
+/// Makes a walk and feeds it to `feeds`, until it is over or `stop` is set. Blocks.
+///
+/// # Errors
+/// If another walk is under way.
+pub(super) fn walk<M>(
+    server: &Server,
+    feeds: Vec<Sender<Feed>>,
+    stop: &AtomicBool,
+    moment: impl FnOnce() -> M,
+) -> Result<M, Busy> {
+    let pass = server.keyspace.gate().exclusive();
+    let (walk, noted) = begin(server, &pass, moment)?;
+    drop(pass);
+    drive(server, walk, Some(walker_lane(server)), feeds, stop);
+    Ok(noted)
+}
+
+/// As [`walk`] with a walk that has begun; `lane` as in [`Walk::advance`].
+fn drive(
+    server: &Server,
+    mut walk: Walk,
+    lane: Option<usize>,
+    mut feeds: Vec<Sender<Feed>>,
+    stop: &AtomicBool,
+) {
+    let progress = &server.persistence.progress;
+    feeds.retain(|feed| feed.blocking_send(Feed::Begin(walk.counts().to_vec())).is_ok());
+    loop {
+        let is_more = walk.advance(&server.keyspace, lane, &mut |chunk| {
+            feeds.retain(|feed| feed.blocking_send(Feed::Chunk(chunk.clone())).is_ok());
+        });
+        progress.keys_done.store(walk.keys_done(), Ordering::Relaxed);
+        progress.captured_bytes.store(walk.captured_bytes(), Ordering::Relaxed);
+        if !is_more {
+            break;
+        }
+        if feeds.is_empty() || stop.load(Ordering::Relaxed) {
+            walk.stop(&server.keyspace);
+            return;
+        }
+    }
+    feeds.iter().for_each(|feed| drop(feed.blocking_send(Feed::End)));
+}
+
+/// What keys' records say of their use: what the eviction policy goes by.
+fn hints(settings: &Settings) -> Hints {
+    match settings.maxmemory_policy {
+        MaxmemoryPolicy::AllkeysLru | MaxmemoryPolicy::VolatileLru => Hints::Idle,
+        policy if policy.is_lfu() => Hints::Frequency,
+        _ => Hints::None,
+    }
+}
