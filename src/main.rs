@@ -26,6 +26,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Check append-only files, and cut off what is spoilt.
+    CheckAof {
+        /// `[--fix | --truncate-to-timestamp SECONDS] FILE`: a manifest, or a file by itself.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Run a small cluster on this machine.
     Local {
         #[command(subcommand)]
@@ -40,12 +46,17 @@ fn main() -> ExitCode {
     }
     match Arguments::parse_from(arguments).command {
         Command::Server { arguments } => redpoll::server::run(&arguments),
+        Command::CheckAof { arguments } => redpoll::admin::check_aof::run(&arguments),
         Command::Local { action } => redpoll::admin::local::run(action),
     }
 }
 
+/// Names of the executable, and the subcommands they stand for.
+const ALIASES: [(&str, &str); 2] =
+    [("redpoll-server", "server"), ("redpoll-check-aof", "check-aof")];
+
 /// The subcommand that the name of the executable stands for.
 fn alias(executable: Option<&OsString>) -> Option<&'static str> {
     let name = Path::new(executable?).file_name()?.to_str()?;
-    (name == "redpoll-server").then_some("server")
+    ALIASES.iter().find(|(alias, _)| *alias == name).map(|&(_, subcommand)| subcommand)
 }
