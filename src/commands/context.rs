@@ -12,6 +12,7 @@ use crate::spec::CmdError;
 use crate::state::control::Waiting;
 use crate::state::tracking::Changed;
 use crate::state::transaction::Execution;
+use crate::state::waiters::Served;
 use crate::state::watches::Name;
 use crate::state::{Ask, Client, Request, Server, WorkerStats};
 
@@ -62,12 +63,16 @@ pub struct Effects {
     pub awaiting: Option<u64>,
     /// Answers that a transaction waits for, and where in the output they belong.
     pub gaps: Vec<(u64, Mark)>,
+    /// The reply of the command that ran last was dropped: what is answered later is dropped, too.
+    pub muted: bool,
     /// The connection shall wait for keys; see [`Ctx::block`].
     pub wanted: Option<Wanted>,
     /// The connection shall wait for its writes to be safe; see [`Ctx::wait_durable`].
     pub wanted_durable: Option<WantedDurable>,
     /// Changed keys that somebody waits for, in the order of their changes.
     pub ready: Vec<Name>,
+    /// Those who waited and were served, with their replies.
+    pub served: Vec<Served>,
     /// What the batch so far means to replicas and the append-only file.
     pub journal: Journal,
     /// Where the log ended when the batch was appended to it.

@@ -15,7 +15,6 @@ use crate::keyspace::{Held, IncidentKind, Key, Place};
 use crate::resp::OwnedRequest;
 use crate::spec::Event;
 use crate::spec::event::EventClass;
-use crate::state::conditions::Condition;
 use crate::state::pubsub;
 use crate::state::watches::Name;
 use crate::state::{Mail, Server};
@@ -49,8 +48,7 @@ impl Followers {
         followers.set(Followers::AWAITED, server.waiters.count() > 0);
         followers.set(Followers::TRACKED, server.tracking.clients() > 0);
         followers.set(Followers::LOGGED, server.log.is_active());
-        let monitored = server.conditions.load().contains(Condition::MONITORED);
-        followers.set(Followers::MONITORED, monitored);
+        followers.set(Followers::MONITORED, server.monitors.count() > 0);
         followers.set(Followers::NOTIFIED, !settings.notify_keyspace_events.is_empty());
         followers
     }

@@ -5,7 +5,6 @@ use crate::config::tokens::quote;
 use crate::resp::RawRequest;
 use crate::spec::{Arity, CmdError, CmdResult, CommandSpec, Flags, Group};
 use crate::state::ClientFlags;
-use crate::state::conditions::Condition;
 use crate::state::slowlog::REDACTED;
 
 pub const COMMANDS: &[&Command] = &[&MONITOR];
@@ -30,7 +29,6 @@ fn monitor(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
     if !cx.client.flags.contains(ClientFlags::MONITOR) {
         cx.client.set(ClientFlags::MONITOR, true);
         cx.server.monitors.add(&cx.client.shared);
-        cx.server.conditions.set(Condition::MONITORED, true);
     }
     Ok(Reply::Ok)
 }

@@ -35,8 +35,8 @@ impl Account<'_> {
                 .add(elapsed.as_nanos() as u64 / effects.inner.len() as u64);
         }
         // Runs of the same command are counted in one go: usually the whole group is one.
-        let ran = |step: &&Step<'_>| step.refusal.is_none() && !step.queued;
-        let mut rest = steps.iter().filter(ran).filter_map(|step| step.command).peekable();
+        let mut rest =
+            steps.iter().filter(|step| step.called).filter_map(|step| step.command).peekable();
         while let Some(command) = rest.next() {
             let mut count = 1;
             while rest.next_if(|next| next.index == command.index).is_some() {
@@ -72,7 +72,7 @@ impl Account<'_> {
         let Some(command) = step.command else {
             return;
         };
-        if command.flags.contains(Flags::SKIP_SLOWLOG) || step.refusal.is_some() {
+        if command.flags.contains(Flags::SKIP_SLOWLOG) || !step.called {
             return;
         }
         let shared = &self.client.shared;

@@ -16,9 +16,9 @@ use crate::commands::{Ctx, Registered, Reply, Table, Wanted, keys};
 use crate::keyspace::{Held, Key};
 use crate::resp::{Encoder, OwnedRequest, Proto, RawRequest};
 use crate::spec::CmdError;
-use crate::state::waiters::{Call, Waiter};
+use crate::state::waiters::{Call, Served, Waiter};
 use crate::state::watches::Name;
-use crate::state::{Client, Mail, Server};
+use crate::state::{Client, Server};
 
 /// A connection's wait.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ pub(super) fn recheck(worker: &mut Worker, waiter: &Arc<Waiter>) {
 }
 
 /// Answers a waiter whose keys are served by another node by now.
-fn redirect_away(cx: &mut Ctx<'_>, waiter: &Waiter, name: &Name) {
+fn redirect_away(cx: &mut Ctx<'_>, waiter: &Arc<Waiter>, name: &Name) {
     let mut slot = waiter.call.lock();
     let Some(call) = slot.as_ref() else { return };
     let command = Table::get().by_index(call.command).expect("it was entered by its number");
@@ -130,7 +130,7 @@ fn redirect_away(cx: &mut Ctx<'_>, waiter: &Waiter, name: &Name) {
         out.error(error.to_string());
         *slot = None;
         drop(slot);
-        answer(cx.server, waiter, out);
+        answer(cx, waiter, out);
     }
 }
 
@@ -184,7 +184,7 @@ fn key_indexes(
 }
 
 /// Runs a waiter's command again for the key that is ready.
-fn attempt(cx: &mut Ctx<'_>, waiter: &Waiter, name: &Name) -> Attempt {
+fn attempt(cx: &mut Ctx<'_>, waiter: &Arc<Waiter>, name: &Name) -> Attempt {
     if !cx.db.may_touch(name.0, &name.1) {
         return Attempt::NeedsLocks;
     }
@@ -196,7 +196,7 @@ fn attempt(cx: &mut Ctx<'_>, waiter: &Waiter, name: &Name) -> Attempt {
         if let Some(error) = &call.if_gone {
             let mut out = Encoder::new(call.proto);
             out.error(error.to_string());
-            answer(cx.server, waiter, out);
+            answer(cx, waiter, out);
         } else {
             *slot = Some(call);
         }
@@ -230,14 +230,14 @@ fn attempt(cx: &mut Ctx<'_>, waiter: &Waiter, name: &Name) -> Attempt {
         *slot = Some(call);
     } else {
         tracing::trace!(client = waiter.client.id, ok = result.is_ok(), "waiting client served");
-        answer(cx.server, waiter, out);
+        answer(cx, waiter, out);
     }
     Attempt::Done
 }
 
-/// Sends the outcome to a waiter whose call was taken out.
-fn answer(server: &Server, waiter: &Waiter, out: Encoder) {
-    server.waiters.leave(waiter);
+/// Has the outcome sent to a waiter whose call was taken out, once the log has it.
+fn answer(cx: &mut Ctx<'_>, waiter: &Arc<Waiter>, out: Encoder) {
+    cx.server.waiters.leave(waiter);
     let reply = out.into_bytes().into();
-    waiter.client.post(Mail::Served { ticket: waiter.ticket, reply });
+    cx.effects.served.push(Served { waiter: Arc::clone(waiter), reply });
 }

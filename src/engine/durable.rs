@@ -43,6 +43,17 @@ pub(super) struct Replies {
 }
 
 impl Replies {
+    /// One reply, of a command that wrote.
+    pub(super) fn one(start: Mark) -> Replies {
+        Replies { starts: vec![(start, true)], end: None }
+    }
+
+    /// The last one ends where the output does.
+    pub(super) fn up_to(mut self, out: &Encoder) -> Replies {
+        self.end = Some(out.mark());
+        self
+    }
+
     /// The next command's reply begins here.
     pub(super) fn begin(&mut self, out: &Encoder) {
         self.starts.push((out.mark(), false));
@@ -55,10 +66,6 @@ impl Replies {
         }
     }
 
-    pub(super) fn end(&mut self, out: &Encoder) {
-        self.end = Some(out.mark());
-    }
-
     /// Replaces the replies of those that wrote by an error.
     fn refuse(self, out: &mut Encoder) {
         let mut parts: Vec<(Encoder, bool)> = Vec::new();
@@ -67,7 +74,7 @@ impl Replies {
             parts.push((out.split_off(start), wrote));
         }
         for (part, wrote) in parts.into_iter().rev() {
-            if wrote {
+            if wrote && !part.is_empty() {
                 out.error(NOT_ACKNOWLEDGED);
             } else {
                 out.append(part);
@@ -95,20 +102,19 @@ impl Wait {
 /// What every write of this node needs before it is answered; `None` if nothing.
 #[inline]
 pub(super) fn need_of_writes(cx: &Ctx<'_>) -> Option<Need> {
-    if !cx.followers.contains(Followers::LOGGED) {
-        return None;
-    }
-    let need = need(cx.settings, cx.server.aof.phase());
-    (need != Need::default()).then_some(need)
+    need_of(cx.followers.contains(Followers::LOGGED), cx.settings, cx.server.aof.phase())
 }
 
-fn need(settings: &Settings, phase: Phase) -> Need {
-    Need {
+/// As [`need_of_writes`]; `logged`: whether there is a log at all.
+#[inline]
+pub(super) fn need_of(logged: bool, settings: &Settings, phase: Phase) -> Option<Need> {
+    let need = Need {
         // While the first base is being written nothing can be made safe.
         on_disk: phase == Phase::On && settings.appendfsync == Fsync::Always,
         replicas: settings.min_replicas_to_ack as usize,
         ..Need::default()
-    }
+    };
+    (logged && need != Need::default()).then_some(need)
 }
 
 /// When a write's reply turns into an error.

@@ -17,6 +17,19 @@ impl Gaps {
         }
     }
 
+    /// Whether the output written so far ends in the middle of a reply.
+    pub(super) fn are_open(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Where what follows the reply goes: behind the last answer that is missing.
+    pub(super) fn end<'a>(&'a mut self, out: &'a mut Encoder) -> &'a mut Encoder {
+        match self.0.back_mut() {
+            Some((_, rest)) => rest,
+            None => out,
+        }
+    }
+
     /// The ticket of the answer that is missing first.
     pub(super) fn first(&self) -> Option<u64> {
         self.0.front().map(|(ticket, _)| *ticket)

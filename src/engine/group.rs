@@ -5,7 +5,7 @@
 //! go. So the order is the client's, whatever is grouped, and a group costs one gate, one lock per
 //! slot and two clock readings however many requests it has.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
 use super::account::Account;
 use super::admission::{self, Asked};
@@ -18,6 +18,7 @@ use super::session::{Session, Wait};
 use super::stage::{self, Shared};
 use super::worker::Worker;
 use crate::base::Millis;
+use crate::cluster::ClusterView;
 use crate::commands::{Ctx, GETACK, Registered, WantedDurable};
 use crate::config::Settings;
 use crate::keyspace::{Expiry, Held, Key};
@@ -38,17 +39,21 @@ fn close_hostile(client: &mut Client) {
 
 /// Runs the next group of the session's parsed requests; returns how many it took.
 pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
-    let (taken, ready) = run_group(session, worker);
+    let (taken, ready, moved) = run_group(session, worker);
+    if moved {
+        session.view_changed(&worker.server);
+    }
     if !ready.is_empty() {
         blocking::serve_apart(worker, ready);
     }
     taken
 }
 
-/// How many requests were run, and the keys that somebody waits for and who could not be served
-/// under the group's locks.
-fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
-    let Session { client, parser, batch, next, out, tickets, wait, gaps, feed, .. } = session;
+/// How many requests were run, the keys that somebody waits for and who could not be served under
+/// the group's locks, and whether the cluster has changed meanwhile.
+fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>, bool) {
+    let Session { client, parser, batch, next, out, tickets, wait, .. } = session;
+    let Session { gaps, owed, muted, feed, .. } = session;
     let Worker { index, server, clock, rng, bailiff, settings, view } = worker;
     let (server, settings) = (&**server, &**settings.load());
     // What our primary or our own file says was decided when it was first run.
@@ -62,13 +67,13 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
     if group.paused {
         *wait = Some(Wait::Pause);
         client.set(ClientFlags::BLOCKED, true);
-        return (0, Vec::new());
+        return (0, Vec::new(), false);
     }
     if group.hostile {
         close_hostile(client);
     }
     if group.steps.is_empty() {
-        return (0, Vec::new());
+        return (0, Vec::new(), false);
     }
     let turn = Turn { server, settings, lane: *index, clock, rng };
     let conditions =
@@ -81,10 +86,11 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
     if conditions.contains(Condition::HANDOVER) && feed.is_none() && writes(&group.steps) {
         drop((pass, group));
         hold_back(client, wait, execution);
-        return (0, Vec::new());
+        return (0, Vec::new(), false);
     }
     // Only now: see `redirect` for why the view must not be older than the pass.
-    let view = view.as_mut().filter(|_| !is_trusted).map(|view| view.load() as &_);
+    let seen = view.as_mut().filter(|_| !is_trusted).map(|view| view.load() as &Arc<ClusterView>);
+    let version = seen.map(Arc::as_ptr);
     let stats = server.stats.worker(*index);
     let started = clock.read();
     let unix_micros = clock.unix_micros(started);
@@ -95,8 +101,8 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
         Held::lock(keyspace, client.db, &mut group.keys, now)
     };
     group.prefetch_elements(&db);
-    let Group { steps, keys, .. } = &group;
-    let shared = Shared { unix_micros, server, settings, view, stats, rng };
+    let Group { steps, keys, .. } = &mut group;
+    let shared = Shared { unix_micros, server, settings, view: seen, stats, rng };
     let mut cx = stage::context(db, (client, out, tickets), shared);
     cx.execution = execution.as_ref();
     if is_trusted {
@@ -104,8 +110,8 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
         cx.may_block = false;
     }
     let need = durable::need_of_writes(&cx);
-    let Ran { taken, blocked, replies } = run_steps(&mut cx, steps, keys, conditions, need);
-    let effects = stage::close(cx, taken as u64);
+    let Ran { taken, called, blocked, replies } = run_steps(&mut cx, steps, keys, conditions, need);
+    let effects = stage::close(cx, called);
     if let Some(feed) = feed {
         let bytes = (*next..*next + taken).map(|index| batch.wire_len(index)).sum();
         feed.advance(bytes, server, client);
@@ -119,22 +125,40 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>) {
     }
     client.logged_to = effects.logged_to.unwrap_or(client.logged_to);
     gaps.open(&effects.gaps, out);
-    let mut waits = Waits { server, settings, client, tickets, now };
+    *owed = need.and(effects.logged_to).map(|offset| (offset, replies));
     *wait = match (blocked, effects.awaiting.or(gaps.first()), effects.wanted_durable) {
         (Some(blocked), ..) => Some(Wait::Keys(blocked)),
         (None, Some(ticket), _) => Some(Wait::Answer(ticket)),
-        (None, None, Some(wanted)) => Some(waits.for_report(wanted)),
-        (None, None, None) => match (need, effects.logged_to) {
-            (Some(need), Some(offset)) => waits.for_writes(Need { offset, ..need }, replies),
-            _ => None,
-        },
+        (None, None, Some(wanted)) => {
+            Some(Waits { server, settings, client, tickets, now }.for_report(wanted))
+        }
+        (None, None, None) => None,
     };
+    *muted = effects.muted;
     if let Some(wait) = wait {
-        client.set(ClientFlags::BLOCKED, true);
-        let unblockable = matches!(wait, Wait::Keys(_) | Wait::Durable(_));
-        client.set(ClientFlags::UNBLOCKABLE, unblockable);
+        wait.show(client);
     }
-    (taken, effects.ready)
+    let current = view.as_mut().map(|view| Arc::as_ptr(view.load()));
+    let moved = version.is_some() && current != version;
+    (taken, effects.ready, moved)
+}
+
+/// Has the connection wait until the log is safe up to `offset`, if it has to be before `replies`
+/// are sent.
+#[cold]
+pub(super) fn owe(session: &mut Session, worker: &mut Worker, offset: u64, replies: Replies) {
+    let Session { client, tickets, wait, gaps, out, .. } = session;
+    debug_assert!(wait.is_none() && !gaps.are_open(), "first things first");
+    let now = worker.clock.time().0;
+    let (server, settings) = (&*worker.server, &**worker.settings.load());
+    let Some(need) = durable::need_of(server.log.is_active(), settings, server.aof.phase()) else {
+        return;
+    };
+    let mut waits = Waits { server, settings, client, tickets, now };
+    *wait = waits.for_writes(Need { offset, ..need }, replies.up_to(out));
+    if let Some(wait) = wait {
+        wait.show(client);
+    }
 }
 
 /// Whether anything would be written to the log.
@@ -151,6 +175,7 @@ fn hold_back(client: &mut Client, wait: &mut Option<Wait>, execution: Option<Exe
     if let Some(Execution { transaction, watching }) = execution {
         client.set(ClientFlags::MULTI, true);
         (client.transaction, client.watching) = (transaction, watching);
+        client.publish_queue();
     }
     *wait = Some(Wait::Pause);
     client.set(ClientFlags::BLOCKED, true);
@@ -160,6 +185,8 @@ fn hold_back(client: &mut Client, wait: &mut Option<Wait>, execution: Option<Exe
 struct Ran {
     /// How many were run; the others come in the next group.
     taken: usize,
+    /// How many commands that was, not counting what was refused or queued.
+    called: u64,
     blocked: Option<blocking::Wait>,
     /// Noted only if writes have to be safe before they are answered.
     replies: Replies,
@@ -169,12 +196,12 @@ struct Ran {
 #[inline]
 fn run_steps(
     cx: &mut Ctx<'_>,
-    steps: &[Step<'_>],
+    steps: &mut [Step<'_>],
     keys: &[Key<'_>],
     conditions: Condition,
     need: Option<Need>,
 ) -> Ran {
-    let mut ran = Ran { taken: 0, blocked: None, replies: Replies::default() };
+    let mut ran = Ran { taken: 0, called: 0, blocked: None, replies: Replies::default() };
     for step in steps {
         ran.taken += 1;
         let changes = cx.effects.changes;
@@ -182,6 +209,7 @@ fn run_steps(
             ran.replies.begin(cx.out);
         }
         execute(cx, step, keys, conditions);
+        ran.called += u64::from(step.called);
         cx.end_unit();
         if need.is_some() && cx.effects.changes != changes {
             ran.replies.wrote();
@@ -194,7 +222,6 @@ fn run_steps(
             break;
         }
     }
-    ran.replies.end(cx.out);
     ran
 }
 
@@ -238,11 +265,12 @@ impl Waits<'_> {
 
 /// Runs one planned request, or queues it, and writes its reply.
 #[inline]
-fn execute(cx: &mut Ctx<'_>, step: &Step<'_>, keys: &[Key<'_>], conditions: Condition) {
+fn execute(cx: &mut Ctx<'_>, step: &mut Step<'_>, keys: &[Key<'_>], conditions: Condition) {
     let mark = cx.out.mark();
     match admit(cx, step, &keys[step.first_key..step.routed_end], conditions) {
         Ok(command) if step.queued => queue(cx, command, step.request),
         Ok(command) => {
+            step.called = true;
             let own = &keys[step.first_key..step.end_key];
             // An error has been written and counted.
             drop(cx.call(command, step.request, own));
@@ -253,7 +281,8 @@ fn execute(cx: &mut Ctx<'_>, step: &Step<'_>, keys: &[Key<'_>], conditions: Cond
         Err(refusal) => reject(cx, step, &refusal),
     }
     if cx.client.flags.intersects(AFTERMATH) {
-        settle_flags(cx, mark);
+        let pushes = step.called && step.flags.contains(PUSHES);
+        settle_flags(cx, mark, pushes);
     }
     if !cx.effects.pushes.is_empty() {
         // What the command brought about for its own connection comes after its reply.
@@ -305,9 +334,8 @@ fn queue(cx: &mut Ctx<'_>, command: &'static Registered, request: RawRequest<'_>
         || (walks && command.spec.plan != Plan::Batch);
     let transaction = &mut cx.client.transaction;
     transaction.queue(request.into(), command.index, command.flags, exclusive);
-    let (queued, bytes) = (transaction.queued.len() as u64, transaction.heap_bytes() as u64);
-    cx.client.shared.queued.store(queued, Ordering::Relaxed);
-    cx.client.shared.queued_bytes.store(bytes, Ordering::Relaxed);
+    let bytes = transaction.heap_bytes() as u64;
+    cx.client.publish_queue();
     if bytes > cx.settings.client_query_buffer_limit {
         tracing::warn!(client = cx.client.shared.id, bytes, "transaction too large: client closed");
         cx.client.set(ClientFlags::CLOSE_AFTER_REPLY, true);
@@ -350,8 +378,11 @@ const AFTERMATH: ClientFlags = ClientFlags::ASKING
     .union(ClientFlags::REPLY_SKIP_NEXT)
     .union(ClientFlags::CACHING);
 
+/// Flags of commands whose replies are pushes: those come even where no reply is wanted.
+const PUSHES: Flags = Flags::PUBSUB.union(Flags::WHILE_SUBSCRIBED);
+
 #[cold]
-fn settle_flags(cx: &mut Ctx<'_>, mark: crate::resp::Mark) {
+fn settle_flags(cx: &mut Ctx<'_>, mark: crate::resp::Mark, pushes: bool) {
     let flags = cx.client.flags;
     // Inside MULTI it is for the whole transaction.
     let kept = flags.contains(ClientFlags::ASKING | ClientFlags::MULTI);
@@ -362,8 +393,11 @@ fn settle_flags(cx: &mut Ctx<'_>, mark: crate::resp::Mark) {
     let chosen = in_transaction || flags.contains(ClientFlags::CACHING_NEXT);
     cx.client.set(ClientFlags::CACHING, chosen && flags.contains(ClientFlags::CACHING));
     cx.client.set(ClientFlags::CACHING_NEXT, false);
-    if flags.intersects(ClientFlags::REPLY_OFF.union(ClientFlags::REPLY_SKIP)) {
+    cx.effects.muted = cx.client.is_muted() && !pushes;
+    if cx.effects.muted {
         cx.out.rewind(mark);
+        // Answers to come are dropped in their places.
+        cx.effects.gaps.iter_mut().for_each(|(_, place)| *place = mark);
     }
     // SKIP takes effect with the command after the one that asked for it.
     cx.client.set(ClientFlags::REPLY_SKIP, flags.contains(ClientFlags::REPLY_SKIP_NEXT));

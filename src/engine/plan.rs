@@ -38,6 +38,8 @@ pub(super) struct Step<'a> {
     pub end_key: usize,
     /// It is not run but kept for EXEC.
     pub queued: bool,
+    /// It was run, and not refused.
+    pub called: bool,
     /// Why it will not run.
     pub refusal: Option<Box<CmdError>>,
 }
@@ -157,6 +159,7 @@ impl<'a> Group<'a> {
             routed_end,
             end_key,
             queued,
+            called: false,
             refusal,
         });
     }
@@ -275,8 +278,7 @@ pub(super) fn take_execution(
     if command.spec.plan != Plan::Transaction || paused() {
         return None;
     }
-    client.set(ClientFlags::MULTI, false);
-    let transaction = std::mem::take(&mut client.transaction);
+    let transaction = client.take_transaction();
     Some(Execution { transaction, watching: std::mem::take(&mut client.watching) })
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::blocking;
-use super::durable;
+use super::durable::{self, Replies};
 use super::feed::Feed;
 use super::gaps::Gaps;
 use super::group;
@@ -13,7 +13,6 @@ use crate::base::Millis;
 use crate::commands::pubsub::write_change;
 use crate::resp::{Batch, Encoder, Limits, Parser, ProtocolError};
 use crate::spec::CmdError;
-use crate::state::conditions::Condition;
 use crate::state::pubsub::Medium;
 use crate::state::{Client, ClientFlags, Mail, Server};
 
@@ -54,14 +53,28 @@ pub(super) enum Wait {
     Durable(durable::Wait),
 }
 
-/// Why a wait has to be looked at again.
-#[derive(Clone, Copy, Debug)]
+impl Wait {
+    /// Shows that the connection waits, and whether others can end that.
+    pub(super) fn show(&self, client: &mut Client) {
+        client.set(ClientFlags::BLOCKED, true);
+        let can_end = match self {
+            Wait::Keys(_) => true,
+            Wait::Durable(wait) => !wait.holds_output(),
+            Wait::Answer(_) | Wait::Pause => false,
+        };
+        client.set(ClientFlags::UNBLOCKABLE, can_end);
+    }
+}
+
+/// Why a wait has to be looked at again, the weightiest last: that must not be forgotten over
+/// another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Nudge {
+    Recheck,
     /// CLIENT UNBLOCK, with an error when `true`.
     Unblock(bool),
     /// This node has become a replica.
     Demoted,
-    Recheck,
     /// The writes are safe.
     Safe,
 }
@@ -78,6 +91,10 @@ pub struct Session {
     pub(super) wait: Option<Wait>,
     /// Answers that the output written so far still lacks.
     pub(super) gaps: Gaps,
+    /// How far the log has to be safe before these replies are sent.
+    pub(super) owed: Option<(u64, Replies)>,
+    /// What is answered later is not wanted.
+    pub(super) muted: bool,
     nudge: Option<Nudge>,
     killed: bool,
     /// Only of the link to this node's primary.
@@ -97,6 +114,8 @@ impl Session {
             tickets: 0,
             wait: None,
             gaps: Gaps::default(),
+            owed: None,
+            muted: false,
             nudge: None,
             killed: false,
             feed: None,
@@ -123,7 +142,13 @@ impl Session {
             if version != self.client.user_version {
                 self.look_up_user(worker, version);
             }
-            if self.killed || self.client.flags.contains(ClientFlags::CLOSE_AFTER_REPLY) {
+            if self.wait.is_none()
+                && let Some((offset, replies)) = self.owed.take()
+            {
+                group::owe(self, worker, offset, replies);
+            }
+            let leaves = self.client.flags.contains(ClientFlags::CLOSE_AFTER_REPLY);
+            if self.killed || (leaves && !self.holds_output()) {
                 return Progress::Closing;
             }
             if self.client.sync.is_some() {
@@ -226,22 +251,27 @@ impl Session {
                 }
                 self.drop_unwanted_reply(mark);
                 self.wait = self.gaps.close(&mut self.out).map(Wait::Answer);
+                if let Some(wait) = &self.wait {
+                    wait.show(&mut self.client);
+                }
             }
-            Mail::Served { ticket, reply } if self.awaits_keys(ticket) => {
+            Mail::Served { ticket, reply, logged_to } if self.awaits_keys(ticket) => {
                 self.stop_waiting();
                 let mark = self.out.mark();
                 self.out.raw_shared(reply);
                 self.drop_unwanted_reply(mark);
+                self.client.logged_to = logged_to.unwrap_or(self.client.logged_to);
+                self.owed = logged_to.map(|offset| (offset, Replies::one(mark)));
             }
             Mail::Durable { ticket } if self.awaits_safety(ticket) => {
-                self.nudge = Some(Nudge::Safe)
+                self.nudge(Nudge::Safe);
             }
             Mail::Durable { ticket }
             | Mail::Served { ticket, .. }
             | Mail::Answer { ticket, .. } => {
                 tracing::debug!(ticket, "answer came after the connection stopped waiting");
             }
-            Mail::Push(value) => self.out.value(&value),
+            Mail::Push(value) => self.gaps.end(&mut self.out).value(&value),
             Mail::Wake => {
                 if matches!(self.wait, Some(Wait::Pause)) {
                     self.stop_waiting();
@@ -251,9 +281,26 @@ impl Session {
             Mail::UserChanged => {}
             Mail::ShardChannelGone(channel) => self.lose_shard_channel(&channel),
             Mail::Kill => self.killed = true,
-            Mail::Unblock(with_error) => self.nudge = Some(Nudge::Unblock(with_error)),
-            Mail::Demoted => self.nudge = Some(Nudge::Demoted),
-            Mail::Recheck => self.nudge = self.nudge.or(Some(Nudge::Recheck)),
+            Mail::Unblock(with_error) => self.nudge(Nudge::Unblock(with_error)),
+            Mail::Demoted => self.nudge(Nudge::Demoted),
+            Mail::Recheck => self.nudge(Nudge::Recheck),
+        }
+    }
+
+    fn nudge(&mut self, nudge: Nudge) {
+        self.nudge = self.nudge.max(Some(nudge));
+    }
+
+    /// Somebody may have been missed when the change of the cluster was told.
+    #[cold]
+    pub(super) fn view_changed(&mut self, server: &Server) {
+        if matches!(self.wait, Some(Wait::Keys(_))) {
+            self.nudge(Nudge::Recheck);
+        }
+        if let Some(view) = &server.cluster
+            && self.client.subscriptions.count(Medium::ShardChannel) > 0
+        {
+            server.pubsub.drop_shard_channels(&view.load());
         }
     }
 
@@ -269,10 +316,11 @@ impl Session {
         matches!(&self.wait, Some(Wait::Durable(wait)) if wait.ticket == ticket)
     }
 
-    /// Whether output is kept back until writes are safe.
+    /// Whether output is kept back: until writes are safe, or a reply is whole.
     #[must_use]
     pub fn holds_output(&self) -> bool {
-        matches!(&self.wait, Some(Wait::Durable(wait)) if wait.holds_output())
+        let unsafe_yet = matches!(&self.wait, Some(Wait::Durable(wait)) if wait.holds_output());
+        unsafe_yet || self.gaps.are_open()
     }
 
     fn stop_waiting(&mut self) {
@@ -356,7 +404,8 @@ impl Session {
     fn lose_shard_channel(&mut self, channel: &[u8]) {
         let own = &mut self.client.subscriptions;
         if own.forget_shard_channel(channel) {
-            write_change(&mut self.out, (Medium::ShardChannel, false), Some(channel), own);
+            let out = self.gaps.end(&mut self.out);
+            write_change(out, (Medium::ShardChannel, false), Some(channel), own);
             let listens = !own.is_empty();
             self.client.set(ClientFlags::SUBSCRIBED, listens);
             self.client.publish_subscriptions();
@@ -376,17 +425,13 @@ impl Session {
         server.pubsub.leave(&mut self.client.subscriptions, &self.client.shared);
         server.monitors.remove(self.client.shared.id);
         server.tracking.stop(&mut self.client);
-        if server.monitors.count() == 0 {
-            server.conditions.set(Condition::MONITORED, false);
-        }
     }
 
     /// CLIENT REPLY OFF and SKIP: forgets what a command wrote since `mark`.
     #[inline]
     pub(super) fn drop_unwanted_reply(&mut self, mark: crate::resp::Mark) {
-        if self.client.flags.intersects(ClientFlags::REPLY_OFF.union(ClientFlags::REPLY_SKIP)) {
+        if self.muted {
             self.out.rewind(mark);
-            self.client.set(ClientFlags::REPLY_SKIP, false);
         }
     }
 

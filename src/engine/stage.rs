@@ -50,8 +50,9 @@ pub(super) fn context<'a>(
     }
 }
 
-/// Lets go of the locks, counts what happened and leaves garbage to the janitor. `commands` is how
-/// many of the connection's own were run. What else they brought about is the caller's.
+/// Lets go of the locks, counts what happened, leaves garbage to the janitor and sends those who
+/// waited and were served their replies. `commands` is how many of the connection's own were run.
+/// What else they brought about is the caller's.
 #[inline]
 pub(super) fn close(cx: Ctx<'_>, commands: u64) -> Effects {
     let Ctx { mut db, effects, server, stats, .. } = cx;
@@ -59,6 +60,9 @@ pub(super) fn close(cx: Ctx<'_>, commands: u64) -> Effects {
     let mut effects = effects;
     if !effects.journal.is_empty() {
         effects.logged_to = Some(server.log.append(&effects.journal));
+    }
+    for served in effects.served.drain(..) {
+        served.send(effects.logged_to);
     }
     let garbage = std::mem::take(&mut db.garbage);
     let counters = db.release();
@@ -68,6 +72,7 @@ pub(super) fn close(cx: Ctx<'_>, commands: u64) -> Effects {
     if !effects.broadcast.is_empty() {
         server.tracking.broadcast(&server.clients, std::mem::take(&mut effects.broadcast));
     }
+    let commands = commands + effects.inner.len() as u64;
     count(stats, &counters, effects.changes, commands);
     effects
 }

@@ -1,5 +1,4 @@
-//! The engine in-process: one worker, one session, no sockets. For tests of commands and of the
-//! engine.
+//! The engine in-process: workers and sessions, no sockets. For tests of commands and of the engine.
 
 use std::sync::Arc;
 
@@ -18,10 +17,10 @@ use crate::state::{
     Ask, Client, ClientFlags, ClientShared, Control, Identity, Mail, Server, Stats,
 };
 
-/// Threads that touch keys: the one worker.
-const THREADS: usize = 1;
+/// Workers there may be.
+const THREADS: usize = 4;
 
-/// A server without sockets, and one connection to it.
+/// A server without sockets, and one connection to it with a worker of its own.
 pub struct Local {
     pub server: Arc<Server>,
     /// What the connection asked of the control plane.
@@ -58,11 +57,23 @@ impl Local {
             None,
             Table::catalog(),
         ));
+        Local::connect(server, asks, 0)
+    }
+
+    /// Another connection to the same server, with worker number `index`: each worker is used by
+    /// one thread. What it asks of the control plane goes to the first one's `asks`.
+    #[must_use]
+    pub fn another(&self, index: usize) -> Local {
+        let (_, asks) = unbounded_channel();
+        Local::connect(Arc::clone(&self.server), asks, index)
+    }
+
+    fn connect(server: Arc<Server>, asks: UnboundedReceiver<Ask>, index: usize) -> Local {
         let origin = Origin {
             peer: "127.0.0.1:1".to_owned(),
             local: "127.0.0.1:2".to_owned(),
             fd: 0,
-            worker: 0,
+            worker: index,
             unix_socket: false,
             loopback: true,
         };
@@ -70,7 +81,7 @@ impl Local {
         server.clients.insert(Arc::clone(&shared));
         let mut client = Client::new(shared, true);
         client.log_out(server.acl.users().default_user());
-        let worker = Worker::new(0, Arc::clone(&server), rng);
+        let worker = Worker::new(index, Arc::clone(&server), Rng::from_seed(index as u64 + 1));
         Local { server, asks, worker, session: Session::new(client) }
     }
 

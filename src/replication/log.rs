@@ -11,7 +11,7 @@
 //! refuse writes.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Duration;
@@ -66,7 +66,7 @@ pub struct Log {
     has_wakers: AtomicBool,
     arrived: Condvar,
     sleeping: Mutex<()>,
-    has_sleepers: AtomicBool,
+    sleepers: AtomicUsize,
 }
 
 /// A place in the log that keeps what comes after it, within the log's bounds.
@@ -195,7 +195,7 @@ impl Log {
         if self.has_wakers.swap(false, Ordering::SeqCst) {
             std::mem::take(&mut *self.wakers.lock()).into_iter().for_each(Waker::wake);
         }
-        if self.has_sleepers.load(Ordering::SeqCst) {
+        if self.sleepers.load(Ordering::SeqCst) > 0 {
             let _sleeping = self.sleeping.lock();
             self.arrived.notify_all();
         }
@@ -209,7 +209,8 @@ impl Log {
         let slowest = inner.readers.iter().filter_map(Weak::upgrade);
         let slowest = slowest.map(|at| at.load(Ordering::Acquire)).min().unwrap_or(end);
         let keep_from = end.saturating_sub(inner.backlog).min(slowest);
-        let keep_from = keep_from.max(end.saturating_sub(inner.backlog + inner.lag_max));
+        let keep_from =
+            keep_from.max(end.saturating_sub(inner.backlog.saturating_add(inner.lag_max)));
         let patient = inner.patient.upgrade().map(|at| at.load(Ordering::Acquire));
         let keep_from = keep_from.min(patient.unwrap_or(end));
         while let Some(block) = inner.blocks.front() {
@@ -291,11 +292,11 @@ impl Log {
     /// Waits for more than `offset`, up to `patience`; whether there is.
     pub fn wait_beyond(&self, offset: u64, patience: Duration) -> bool {
         let mut sleeping = self.sleeping.lock();
-        self.has_sleepers.store(true, Ordering::SeqCst);
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
         if self.end.load(Ordering::SeqCst) <= offset {
             self.arrived.wait_for(&mut sleeping, patience);
         }
-        self.has_sleepers.store(false, Ordering::SeqCst);
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
         self.end() > offset
     }
 }

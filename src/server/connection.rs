@@ -204,7 +204,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// `client-output-buffer-limit`: at once above the hard limit, after a while above the soft
     /// one.
     fn is_over_output_limit(&mut self) -> bool {
-        let pending = self.queue.pending() as u64;
+        let pending = (self.queue.pending() + self.session.out().len()) as u64;
         if pending == 0 {
             self.over_soft_limit_since = None;
             return false;

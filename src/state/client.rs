@@ -180,6 +180,27 @@ impl Client {
         self.shared.flags.store(self.flags.bits(), Ordering::Relaxed);
     }
 
+    /// Ends MULTI; what it has queued.
+    pub fn take_transaction(&mut self) -> Transaction {
+        self.set(ClientFlags::MULTI, false);
+        let transaction = std::mem::take(&mut self.transaction);
+        self.publish_queue();
+        transaction
+    }
+
+    /// Shows other threads how much MULTI has queued.
+    pub fn publish_queue(&self) {
+        let (queued, bytes) = (self.transaction.queued.len(), self.transaction.heap_bytes());
+        self.shared.queued.store(queued as u64, Ordering::Relaxed);
+        self.shared.queued_bytes.store(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Whether what a command that runs now says is not wanted.
+    #[must_use]
+    pub fn is_muted(&self) -> bool {
+        self.flags.intersects(ClientFlags::REPLY_OFF.union(ClientFlags::REPLY_SKIP))
+    }
+
     /// Shows other threads how many subscriptions there are.
     pub fn publish_subscriptions(&self) {
         let count = |medium| self.subscriptions.of(medium).len();
@@ -257,8 +278,9 @@ pub enum Mail {
     Answer { ticket: u64, answer: Result<Value, CmdError> },
     /// Out-of-band data: pub/sub messages, invalidations.
     Push(Arc<Value>),
-    /// A blocking command was served: its reply, encoded in the connection's protocol.
-    Served { ticket: u64, reply: Bytes },
+    /// A blocking command was served: its reply, encoded in the connection's protocol, and where
+    /// the log ends that has what the command brought about.
+    Served { ticket: u64, reply: Bytes, logged_to: Option<u64> },
     /// The writes that the connection waits for are safe.
     Durable { ticket: u64 },
     /// The connection's user has changed, or is gone: look again.
@@ -388,6 +410,24 @@ impl ClientShared {
         mailbox.waker = Some(waker.clone());
         self.quiet.store(true, Ordering::Release);
         std::mem::take(&mut mailbox.mail)
+    }
+
+    /// Takes the pushes that have arrived, and leaves other mail.
+    #[must_use]
+    pub fn take_pushes(&self) -> Vec<Arc<Value>> {
+        if self.quiet.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let (mut pushes, mut rest) = (Vec::new(), VecDeque::new());
+        let mut mailbox = self.mailbox.lock();
+        for mail in mailbox.mail.drain(..) {
+            match mail {
+                Mail::Push(value) => pushes.push(value),
+                other => rest.push_back(other),
+            }
+        }
+        mailbox.mail = rest;
+        pushes
     }
 
     /// No message will be read any more.

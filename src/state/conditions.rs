@@ -29,8 +29,6 @@ bitflags! {
         const AOF_BEHIND = 1 << 14;
         /// The last background save failed, and `stop-writes-on-bgsave-error` is set.
         const SAVE_FAILED = 1 << 15;
-        /// Somebody runs MONITOR.
-        const MONITORED = 1 << 6;
         /// This node follows a primary.
         const REPLICA = 1 << 8;
         /// A replica that clients may not write to.

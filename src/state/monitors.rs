@@ -1,6 +1,7 @@
 //! MONITOR: who sees every command.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::RwLock;
 
@@ -9,27 +10,37 @@ use crate::resp::Value;
 
 /// The connections in MONITOR mode.
 #[derive(Debug, Default)]
-pub struct Monitors(RwLock<Vec<Arc<ClientShared>>>);
+pub struct Monitors {
+    /// How many there are.
+    count: AtomicUsize,
+    clients: RwLock<Vec<Arc<ClientShared>>>,
+}
 
 impl Monitors {
     /// Adds a connection, which is not there yet.
     pub fn add(&self, client: &Arc<ClientShared>) {
-        self.0.write().push(Arc::clone(client));
+        let mut clients = self.clients.write();
+        clients.push(Arc::clone(client));
+        self.count.store(clients.len(), Ordering::Relaxed);
     }
 
     /// Takes a connection out, if it is there.
     pub fn remove(&self, id: u64) {
-        self.0.write().retain(|client| client.id != id);
+        let mut clients = self.clients.write();
+        clients.retain(|client| client.id != id);
+        self.count.store(clients.len(), Ordering::Relaxed);
     }
 
+    /// One load.
+    #[inline]
     #[must_use]
     pub fn count(&self) -> usize {
-        self.0.read().len()
+        self.count.load(Ordering::Relaxed)
     }
 
     /// Shows a line to all of them.
     pub fn show(&self, line: Vec<u8>) {
         let line = Arc::new(Value::Simple(line.into()));
-        self.0.read().iter().for_each(|client| client.post(Mail::Push(Arc::clone(&line))));
+        self.clients.read().iter().for_each(|client| client.post(Mail::Push(Arc::clone(&line))));
     }
 }

@@ -13,6 +13,7 @@ use parking_lot::RwLock;
 
 use super::{ClientShared, Mail};
 use crate::base::{Slot, glob};
+use crate::cluster::ClusterView;
 use crate::resp::Value;
 
 /// What a connection subscribes to.
@@ -201,7 +202,11 @@ impl PubSub {
     }
 
     /// Ends the subscriptions to the shard channels of slots that this node does not serve.
-    pub fn drop_shard_channels(&self, is_served: impl Fn(Slot) -> bool) {
+    pub fn drop_shard_channels(&self, view: &ClusterView) {
+        let is_served = |slot| {
+            let owner = view.owner(slot);
+            owner.is_some() && (owner == Some(view.me) || owner == view.my_primary)
+        };
         let lost: Vec<Bytes> = self
             .shard_channels
             .iter()

@@ -11,11 +11,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
-use super::ClientShared;
 use super::watches::Name;
+use super::{ClientShared, Mail};
 use crate::resp::{OwnedRequest, Proto};
 use crate::spec::CmdError;
 use crate::types::Kind;
@@ -30,6 +31,21 @@ pub struct Waiter {
     pub names: Vec<Name>,
     /// What to run for it; `None` once the wait is over.
     pub call: Mutex<Option<Call>>,
+}
+
+/// The reply to a connection that waited.
+#[derive(Debug)]
+pub struct Served {
+    pub waiter: Arc<Waiter>,
+    pub reply: Bytes,
+}
+
+impl Served {
+    /// Sends the reply. `logged_to`: where the log ends that has what the command brought about.
+    pub fn send(self, logged_to: Option<u64>) {
+        let Served { waiter, reply } = self;
+        waiter.client.post(Mail::Served { ticket: waiter.ticket, reply, logged_to });
+    }
 }
 
 /// The command that is run again when a key is ready.

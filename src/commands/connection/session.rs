@@ -291,6 +291,8 @@ fn reset(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
     cx.server.pubsub.leave(&mut cx.client.subscriptions, &cx.client.shared);
     cx.server.monitors.remove(cx.client.shared.id);
     cx.server.tracking.stop(cx.client);
+    cx.receive();
+    cx.client.publish_subscriptions();
     let sticky = ClientFlags::UNIX_SOCKET.union(ClientFlags::BLOCKED);
     let reset = cx.client.flags.difference(sticky);
     cx.client.set(reset, false);

@@ -53,10 +53,13 @@ pub const SPUBLISH: Command = Command::new(
 fn publish(cx: &mut Ctx<'_>, args: &mut Args<'_>, shard: bool) -> CmdResult<Reply> {
     let channel = Bytes::copy_from_slice(args.bytes()?);
     let message = Bytes::copy_from_slice(args.bytes()?);
-    // Its own copy comes before the reply, which is where a client that publishes to itself looks.
+    // Its own copy comes before the reply, which is where a client that publishes to itself looks;
+    // not in the middle of a transaction's, and not where no reply is wanted.
+    let before_reply = cx.may_block && !cx.client.is_muted();
     let (me, out) = (cx.client.shared.id, &mut *cx.out);
     let deliver = |client: &Arc<ClientShared>, message: Arc<Value>| {
-        if client.id == me { out.value(&message) } else { pubsub::post(client, message) }
+        let is_own = before_reply && client.id == me;
+        if is_own { out.value(&message) } else { pubsub::post(client, message) }
     };
     let count = if shard {
         cx.server.pubsub.publish_to_shard(&channel, &message, deliver)

@@ -171,11 +171,25 @@ fn end(cx: &mut Ctx<'_>, args: &mut Args<'_>, medium: Medium) -> CmdResult<Reply
         write_change(cx.out, (medium, false), None, &client.subscriptions);
     }
     for name in names {
+        let client = &mut *cx.client;
         cx.server.pubsub.unsubscribe(medium, &name, &mut client.subscriptions, &client.shared);
-        write_change(cx.out, (medium, false), Some(&name), &client.subscriptions);
+        if cx.may_block {
+            cx.receive();
+        }
+        write_change(cx.out, (medium, false), Some(&name), &cx.client.subscriptions);
     }
+    let client = &mut *cx.client;
     let listens = !client.subscriptions.is_empty();
     client.set(ClientFlags::SUBSCRIBED, listens);
     client.publish_subscriptions();
     Ok(Reply::Written)
+}
+
+impl Ctx<'_> {
+    /// Writes the messages that have come so far: none may follow the end of its subscription.
+    pub fn receive(&mut self) {
+        for message in self.client.shared.take_pushes() {
+            self.out.value(&message);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::commands::{Args, Command, Ctx, Reply};
 use crate::spec::{Arity, CmdError, CmdResult, CommandSpec, Flags, Group, Plan};
-use crate::state::{ClientFlags, Transaction};
+use crate::state::ClientFlags;
 
 /// What all commands about transactions are but EXEC.
 pub(super) const FLAGS: Flags = Flags::NO_SCRIPT
@@ -60,8 +60,7 @@ fn discard(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
 impl Ctx<'_> {
     /// Forgets what is queued and watched.
     pub fn end_transaction(&mut self) {
-        self.client.set(ClientFlags::MULTI, false);
-        self.client.transaction = Transaction::default();
+        drop(self.client.take_transaction());
         self.unwatch();
     }
 

@@ -330,10 +330,7 @@ impl Bus {
             published.store(Arc::clone(&view));
         }
         server.conditions.set(Condition::CLUSTER_DOWN, down);
-        server.pubsub.drop_shard_channels(|slot| {
-            let owner = view.owner(slot);
-            owner.is_some() && (owner == Some(view.me) || owner == view.my_primary)
-        });
+        server.pubsub.drop_shard_channels(&view);
         // Who waits for keys may have to be sent elsewhere.
         server.waiters.all().iter().for_each(|waiter| waiter.client.post(Mail::Recheck));
     }

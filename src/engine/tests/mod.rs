@@ -1,5 +1,8 @@
 //! Sessions in-process: order, refusals, waiting, dropped replies.
 
+mod fuzz;
+mod waits;
+
 use super::testing::{Local, show};
 use crate::base::Millis;
 use crate::config::Settings;

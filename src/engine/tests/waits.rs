@@ -1,0 +1,203 @@
+//! What comes while a connection waits, and what is done with its replies then.
+
+use crate::config::Settings;
+use crate::engine::testing::{Local, show};
+use crate::resp::Value;
+use crate::state::{Mail, Request};
+
+fn shown(replies: &[Value]) -> Vec<String> {
+    replies.iter().map(show).collect()
+}
+
+/// A server where writes are answered when a replica has them.
+fn careful() -> Local {
+    let local = Local::with_settings(Settings { min_replicas_to_ack: 1, ..Settings::default() });
+    local.server.log.set_active(true);
+    local
+}
+
+fn acknowledge(local: &Local) {
+    local.server.durability.acknowledged(1, local.server.log.end(), 0);
+}
+
+/// Answers what the connection asked of the control plane.
+fn answer(local: &mut Local) -> Vec<String> {
+    let ask = local.asks.try_recv().expect("posted");
+    assert!(matches!(ask.request, Request::ConfigSet { .. }));
+    let ticket = ask.from.expect("somebody waits").ticket;
+    shown(&local.deliver(Mail::Answer { ticket, answer: Ok(Value::ok()) }))
+}
+
+#[test]
+fn skip_and_off_hold_for_replies_that_come_later() {
+    let mut local = Local::default();
+    let mut other = local.another(1);
+    assert!(local.feed(b"CLIENT REPLY SKIP\r\nBLPOP l 0\r\n").is_empty());
+    other.check("RPUSH l a => :1");
+    assert!(local.collect().is_empty());
+    local.check("PING => +PONG");
+    assert!(local.feed(b"CLIENT REPLY SKIP\r\nCONFIG SET timeout 7\r\n").is_empty());
+    assert!(answer(&mut local).is_empty());
+    assert!(local.feed(b"CLIENT REPLY OFF\r\nBLPOP l 0\r\n").is_empty());
+    other.check("RPUSH l a => :1");
+    assert!(local.collect().is_empty());
+    assert_eq!(shown(&local.feed(b"CLIENT REPLY ON\r\nPING\r\n")), ["+OK", "+PONG"]);
+}
+
+#[test]
+fn a_transaction_with_missing_answers_may_be_unwanted() {
+    let mut local = Local::default();
+    let transaction = b"MULTI\r\nCONFIG SET timeout 7\r\nPING\r\nEXEC\r\n";
+    assert!(local.feed(&[&b"CLIENT REPLY OFF\r\n"[..], transaction].concat()).is_empty());
+    assert!(answer(&mut local).is_empty());
+    local.check("CLIENT REPLY ON => +OK\nPING => +PONG");
+}
+
+#[test]
+fn a_message_does_not_come_in_the_middle_of_a_reply() {
+    let mut local = Local::default();
+    let mut other = local.another(1);
+    local.feed(b"HELLO 3\r\nSUBSCRIBE c\r\n");
+    local.feed(b"MULTI\r\nCONFIG SET timeout 7\r\nPUBLISH c mine\r\n");
+    local.feed(b"EXEC\r\nPING\r\n");
+    other.check("PUBLISH c other => :1");
+    assert!(local.collect().is_empty());
+    let replies = answer(&mut local);
+    let replies = &replies[replies.len() - 4..];
+    let messages = ["[\"message\" \"c\" \"mine\"]", "[\"message\" \"c\" \"other\"]"];
+    assert_eq!(replies, ["[+OK :1]", messages[0], messages[1], "+PONG"]);
+}
+
+#[test]
+fn no_message_follows_the_end_of_its_subscription() {
+    let mut local = Local::default();
+    let mut other = local.another(1);
+    for end in ["UNSUBSCRIBE\r\n", "RESET\r\n"] {
+        local.feed(b"SUBSCRIBE c\r\n");
+        other.check("PUBLISH c m => :1");
+        // The message waits in the box when the request runs.
+        let replies = shown(&local.feed(format!("{end}ECHO end\r\n").as_bytes()));
+        assert_eq!(replies[0], "[\"message\" \"c\" \"m\"]");
+        assert_eq!(replies.len(), 3, "{replies:?}");
+        assert!(local.collect().is_empty());
+    }
+}
+
+#[test]
+fn subscribers_hear_of_channels_whatever_replies_they_want() {
+    let mut local = Local::default();
+    let mut other = local.another(1);
+    let replies = local.feed(b"HELLO 3\r\nCLIENT REPLY OFF\r\nSUBSCRIBE c\r\nPUBLISH c m\r\n");
+    assert_eq!(shown(&replies[1..]), ["[\"subscribe\" \"c\" :1]"]);
+    assert_eq!(shown(&local.collect()), ["[\"message\" \"c\" \"m\"]"]);
+    other.check("PUBLISH c m => :1");
+    assert_eq!(shown(&local.collect()), ["[\"message\" \"c\" \"m\"]"]);
+    assert_eq!(shown(&local.feed(b"UNSUBSCRIBE c\r\nPING\r\n")), ["[\"unsubscribe\" \"c\" :0]"]);
+}
+
+#[test]
+fn who_leaves_is_answered_when_its_writes_are_safe() {
+    let mut local = careful();
+    local.feed(b"SET k v\r\n");
+    acknowledge(&local);
+    assert_eq!(shown(&local.collect()), ["+OK"]);
+    let id = local.client().shared.id;
+    let mut other = local.another(1);
+    // Nobody else can end the wait, nor make it forget that it is over.
+    local.feed(b"SET k w\r\nQUIT\r\n");
+    assert!(local.is_held());
+    other.check(&format!("CLIENT UNBLOCK {id} => :0"));
+    acknowledge(&local);
+    local.client().shared.post(Mail::Unblock(false));
+    assert_eq!(shown(&local.collect()), ["+OK", "+OK"]);
+    assert!(local.is_closing());
+}
+
+#[test]
+fn a_leaving_writer_is_answered_even_in_one_group() {
+    let mut local = careful();
+    local.feed(b"MULTI\r\nSET k v\r\nCLIENT KILL ID 1 SKIPME no\r\nEXEC\r\n");
+    assert!(local.is_held());
+    acknowledge(&local);
+    assert_eq!(shown(&local.collect()), ["+OK", "+QUEUED", "+QUEUED", "[+OK :1]"]);
+    assert!(local.is_closing());
+}
+
+#[test]
+fn unwanted_replies_of_writes_stay_away_when_they_are_not_acknowledged() {
+    let settings = Settings {
+        min_replicas_to_ack: 1,
+        min_replicas_ack_timeout: crate::base::Millis(1),
+        ..Settings::default()
+    };
+    let mut local = Local::with_settings(settings);
+    local.server.log.set_active(true);
+    local.feed(b"CLIENT REPLY OFF\r\nSET k v\r\n");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    while local.is_held() && std::time::Instant::now() < deadline {
+        assert!(local.collect().is_empty());
+    }
+    assert_eq!(shown(&local.feed(b"CLIENT REPLY ON\r\n")), ["+OK"]);
+}
+
+#[test]
+fn who_is_served_is_answered_when_that_is_safe() {
+    let mut local = careful();
+    let mut other = local.another(1);
+    local.feed(b"BLPOP l 0\r\n");
+    other.feed(b"RPUSH l a\r\n");
+    assert!(local.collect().is_empty() && local.is_held());
+    acknowledge(&local);
+    assert_eq!(shown(&local.collect()), ["[\"l\" \"a\"]"]);
+    assert_eq!(shown(&other.collect()), [":1"]);
+}
+
+#[test]
+fn a_transaction_with_missing_answers_is_answered_when_it_is_safe() {
+    let mut local = careful();
+    local.feed(b"MULTI\r\nSET k v\r\nCONFIG SET timeout 7\r\nEXEC\r\n");
+    assert!(answer(&mut local).is_empty() && local.is_held());
+    acknowledge(&local);
+    let replies = shown(&local.collect());
+    assert_eq!(replies.last().map(String::as_str), Some("[+OK +OK]"));
+}
+
+#[test]
+fn what_was_queued_is_no_longer_counted_once_it_ran() {
+    let mut local = Local::default();
+    for end in ["EXEC\r\n", "DISCARD\r\n", "RESET\r\n"] {
+        let before = local.client().shared.memory();
+        local.feed(b"MULTI\r\nSET k v\r\n");
+        assert!(local.client().shared.memory() > before);
+        local.feed(end.as_bytes());
+        assert_eq!(local.client().shared.memory(), before, "{end}");
+    }
+}
+
+#[test]
+fn monitoring_ends_for_one_and_goes_on_for_the_other() {
+    let mut local = Local::default();
+    let mut other = local.another(1);
+    let mut third = local.another(2);
+    local.check("MONITOR => +OK");
+    other.check("MONITOR => +OK");
+    local.check("RESET => +RESET");
+    other.collect();
+    third.check("PING => +PONG");
+    assert_eq!(other.collect().len(), 1);
+    other.check("RESET => +RESET");
+    assert_eq!(local.server.monitors.count(), 0);
+    local.check("PING => +PONG");
+}
+
+#[test]
+fn what_was_not_run_is_not_counted_as_a_call() {
+    let mut local = Local::default();
+    local.server.conditions.set(crate::state::conditions::Condition::OUT_OF_MEMORY, true);
+    local.feed(b"SET k v\r\n");
+    local.server.conditions.set(crate::state::conditions::Condition::OUT_OF_MEMORY, false);
+    local.feed(b"SET k v\r\nMULTI\r\nSET k v\r\nEXEC\r\n");
+    let info = show(&local.run(&["INFO", "commandstats"]));
+    let line = info.split("\\r\\n").find(|line| line.starts_with("cmdstat_set:")).expect("SET");
+    assert!(line.contains("calls=2,") && line.contains("rejected_calls=1,"), "{line}");
+}
