@@ -48,6 +48,12 @@ impl Setting {
         TABLE.iter().find(|setting| setting.spec.is_called(name))
     }
 
+    /// Whether nobody may see its value in a log.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        self.spec.flags.contains(ConfigFlags::SENSITIVE)
+    }
+
     /// Gives it the value that the words after its name say.
     ///
     /// # Errors

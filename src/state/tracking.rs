@@ -35,6 +35,8 @@ pub struct Tracking {
     clients: AtomicUsize,
     /// Ids of the connections that have read a key, each once.
     readers: DashMap<Box<[u8]>, Vec<u64>>,
+    /// How many keys these are: asking the table itself would lock all of it.
+    keys: AtomicUsize,
     /// Readers of all keys.
     items: AtomicUsize,
     prefixes: RwLock<Prefixes>,
@@ -69,7 +71,7 @@ impl Tracking {
     #[must_use]
     pub fn totals(&self) -> (usize, usize, usize) {
         let items = self.items.load(Ordering::Relaxed);
-        (self.readers.len(), items, self.prefixes.read().len())
+        (self.keys.load(Ordering::Relaxed), items, self.prefixes.read().len())
     }
 
     /// Turns tracking on for a connection, or changes how it is done.
@@ -109,7 +111,10 @@ impl Tracking {
 
     /// Remembers that a connection has read a key. Call it with the key's slot locked.
     pub fn remember(&self, key: &[u8], reader: u64) {
-        let mut readers = self.readers.entry(key.into()).or_default();
+        let mut readers = self.readers.entry(key.into()).or_insert_with(|| {
+            self.keys.fetch_add(1, Ordering::Relaxed);
+            Vec::new()
+        });
         if !readers.contains(&reader) {
             readers.push(reader);
             self.items.fetch_add(1, Ordering::Relaxed);
@@ -119,14 +124,15 @@ impl Tracking {
     /// A key that has to be forgotten lest there be more than `max`.
     #[must_use]
     pub fn surplus(&self, max: u64) -> Option<Box<[u8]>> {
-        let is_full = max > 0 && self.readers.len() as u64 > max;
+        let is_full = max > 0 && self.keys.load(Ordering::Relaxed) as u64 > max;
         is_full.then(|| self.readers.iter().next().map(|entry| entry.key().clone())).flatten()
     }
 
     /// Forgets a key, and hands out those who have read it.
     #[must_use]
     pub fn take_readers(&self, key: &[u8]) -> Vec<u64> {
-        let readers = self.readers.remove(key).map(|(_, readers)| readers).unwrap_or_default();
+        let Some((_, readers)) = self.readers.remove(key) else { return Vec::new() };
+        self.keys.fetch_sub(1, Ordering::Relaxed);
         self.items.fetch_sub(readers.len(), Ordering::Relaxed);
         readers
     }
@@ -147,6 +153,7 @@ impl Tracking {
     /// Forgets every key.
     pub fn clear(&self) {
         self.readers.clear();
+        self.keys.store(0, Ordering::Relaxed);
         self.items.store(0, Ordering::Relaxed);
     }
 

@@ -52,7 +52,6 @@ pub const ACL_DELUSER: Command = Command::new(
 );
 
 fn acl_deluser(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
-    (2..args.request().len()).for_each(|index| cx.redact(index));
     let names: Vec<Vec<u8>> = args.request().args().skip(2).map(<[u8]>::to_vec).collect();
     if names.iter().any(|name| name == DEFAULT_USER) {
         return Err(CmdError::text("ERR The 'default' user cannot be removed"));

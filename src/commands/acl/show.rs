@@ -83,7 +83,6 @@ pub const ACL_GETUSER: Command = Command::new(
 
 fn acl_getuser(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let name = args.bytes()?;
-    cx.redact(2);
     let users = cx.server.acl.users();
     let Some(user) = users.get(name) else { return Ok(Reply::Nil) };
     let out = &mut *cx.out;

@@ -1,6 +1,7 @@
 //! CONFIG: settings while the server runs.
 
 use crate::commands::{Args, Command, Ctx, Reply, help};
+use crate::config::Setting;
 use crate::spec::{Arg, Arity, CmdResult, CommandSpec, Flags, Group};
 use crate::state::Request;
 
@@ -73,7 +74,11 @@ fn config_set(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     }
     let mut pairs = Vec::with_capacity(args.left() / 2);
     while args.left() > 0 {
-        pairs.push((args.bytes()?.to_vec(), args.bytes()?.to_vec()));
+        let (name, value) = (args.bytes()?, args.bytes()?);
+        if Setting::find(name).is_some_and(Setting::is_secret) {
+            cx.redact(args.latest());
+        }
+        pairs.push((name.to_vec(), value.to_vec()));
     }
     let caller = cx.client.caller();
     cx.ask(Request::ConfigSet { pairs, caller })

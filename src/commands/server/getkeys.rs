@@ -38,7 +38,8 @@ fn find(args: &mut Args<'_>) -> CmdResult<(OwnedRequest, keys::Found)> {
         _ => Some(command),
     });
     let command = command.ok_or(CmdError::text("ERR Invalid command specified"))?;
-    if !command.has_keys {
+    // Shard channels are routed like keys, but are none.
+    if !command.has_keys || command.flags.contains(Flags::SHARD_CHANNELS) {
         return Err(CmdError::text("ERR The command has no key arguments"));
     }
     if !command.spec.arity.accepts(raw.len()) {
