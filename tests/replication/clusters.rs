@@ -1,0 +1,132 @@
+//! Replicas in a cluster: failover by hand and by election, reads from replicas.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use support::Kind::{Redis, Redpoll};
+use support::{Client, Kind, TestCluster, TestServer, Value, eventually, nodes_seen_by};
+
+use crate::nodes::{info, settle};
+
+/// A key of the first third of the slots.
+const KEY: &str = "b";
+
+/// Three redpoll primaries, and a replica of each kind for the first.
+fn cluster() -> (TestCluster, Vec<TestServer>) {
+    let cluster = TestCluster::start(3);
+    let more = TestCluster::apart(&[Redpoll, Redis]);
+    let first = &cluster.nodes[0];
+    let id = first.client().run("CLUSTER MYID").text();
+    let replicas = more.nodes;
+    for replica in &replicas {
+        let meet = format!("CLUSTER MEET 127.0.0.1 {}", first.port());
+        assert!(replica.client().run(&meet).is_ok());
+        let replicate = format!("CLUSTER REPLICATE {id}");
+        eventually("it replicates", || replica.client().run(&replicate).is_ok());
+    }
+    settle(first, &replicas.iter().collect::<Vec<_>>());
+    let everyone = |node: &TestServer| {
+        let views = nodes_seen_by(node);
+        views.iter().filter(|view| view.has_flag("slave")).count() == 2
+    };
+    eventually("all know the replicas", || cluster.nodes.iter().chain(&replicas).all(everyone));
+    (cluster, replicas)
+}
+
+fn is_primary(node: &TestServer) -> bool {
+    info(node, "role") == "master"
+}
+
+/// Ends the writer, whatever happens.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Increments a counter wherever it is served, until told to stop; what was acknowledged last.
+fn count(ports: &[u16], stop: &AtomicBool) -> i64 {
+    let (mut at, mut counted) = (0, 0);
+    let mut client = Client::try_connect(ports[at]);
+    while !stop.load(Ordering::Relaxed) {
+        let reply = client.as_mut().ok().and_then(|client| client.try_call(&["INCR", KEY]).ok());
+        match reply {
+            Some(Value::Int(number)) => {
+                assert!(number > counted, "acknowledged {counted}, then {number}");
+                counted = number;
+            }
+            Some(reply) if reply.is_error_of("MOVED") => {
+                let port = reply.text().rsplit(':').next().and_then(|port| port.parse().ok());
+                client = Client::try_connect(port.expect("a port"));
+            }
+            // Not now, or not here.
+            _ => {
+                at = (at + 1) % ports.len();
+                client = Client::try_connect(ports[at]);
+            }
+        }
+    }
+    counted
+}
+
+#[test]
+fn a_failover_by_hand_loses_nothing() {
+    let (cluster, replicas) = cluster();
+    let old = &cluster.nodes[0];
+    for new in &replicas {
+        let ports: Vec<u16> = [old, &replicas[0], &replicas[1]].map(TestServer::port).to_vec();
+        let stop = AtomicBool::new(false);
+        let counted = std::thread::scope(|scope| {
+            let writer = scope.spawn(|| count(&ports, &stop));
+            let ending = Stop(&stop);
+            // A primary votes for one replica of another once in a while.
+            eventually("it takes over", || {
+                is_primary(new) || {
+                    new.client().run("CLUSTER FAILOVER");
+                    support::until(std::time::Duration::from_secs(2), || is_primary(new))
+                }
+            });
+            eventually("the others follow", || {
+                replicas
+                    .iter()
+                    .chain([old])
+                    .all(|node| std::ptr::eq(node, new) || info(node, "master_link_status") == "up")
+            });
+            drop(ending);
+            writer.join().expect("no write is lost")
+        });
+        assert_eq!(new.client().call(&["GET", KEY]).text(), counted.to_string());
+        let others: Vec<&TestServer> =
+            replicas.iter().chain([old]).filter(|node| !std::ptr::eq(*node, new)).collect();
+        settle(new, &others);
+        assert_eq!(info(new, "sync_full"), "0", "{:?} has made a copy", new.kind());
+    }
+}
+
+#[test]
+fn a_replica_takes_over_from_a_primary_that_is_gone() {
+    let (mut cluster, replicas) = cluster();
+    assert!(cluster.nodes[0].client().call(&["SET", KEY, "value"]).is_ok());
+    let all: Vec<&TestServer> = replicas.iter().collect();
+    settle(&cluster.nodes[0], &all);
+    for (replica, kind) in replicas.iter().zip([Redpoll, Redis] as [Kind; 2]) {
+        assert_eq!(replica.kind(), kind);
+        let mut client = replica.client();
+        assert!(client.call(&["GET", KEY]).is_error_of("MOVED"));
+        assert!(client.run("READONLY").is_ok());
+        assert_eq!(client.call(&["GET", KEY]).text(), "value");
+        assert!(client.call(&["SET", KEY, "other"]).is_error_of("MOVED"));
+    }
+    cluster.nodes[0].kill();
+    eventually("one takes over", || replicas.iter().any(is_primary));
+    let new = replicas.iter().position(is_primary).expect("just seen");
+    eventually("it takes writes", || replicas[new].client().call(&["SET", KEY, "after"]).is_ok());
+    settle(&replicas[new], &[&replicas[1 - new]]);
+    cluster.nodes[0].restart();
+    eventually("the old one follows", || !is_primary(&cluster.nodes[0]));
+    settle(&replicas[new], &[&cluster.nodes[0], &replicas[1 - new]]);
+    let mut client = cluster.nodes[0].client();
+    client.run("READONLY");
+    assert_eq!(client.call(&["GET", KEY]).text(), "after");
+}

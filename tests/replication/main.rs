@@ -1,0 +1,178 @@
+//! Primaries and replicas of both kinds: full copies, links that break anywhere, chains, changes of
+//! roles, and what replicas refuse.
+
+mod clusters;
+mod gates;
+mod nodes;
+mod proxy;
+mod roles;
+mod soak;
+
+use nodes::{expect_equal, fill, follow, info, number, settle, start, wait_until_linked};
+use proxy::Proxy;
+use support::Kind::{Redis, Redpoll};
+use support::{Kind, TestServer, eventually};
+
+/// Who follows whom.
+const PAIRS: [(Kind, Kind); 3] = [(Redis, Redpoll), (Redpoll, Redis), (Redpoll, Redpoll)];
+
+#[test]
+fn a_full_copy_and_then_the_stream() {
+    for (primary, replica) in PAIRS {
+        for diskless in ["yes", "no"] {
+            let primary = start(primary, &["--repl-diskless-sync", diskless]);
+            let replica = start(replica, &[]);
+            fill(&primary, "before:");
+            fill(&replica, "gone:");
+            follow(&replica, primary.port());
+            expect_equal(&primary, &[&replica]);
+            fill(&primary, "after:");
+            expect_equal(&primary, &[&replica]);
+            assert_eq!(number(&primary, "sync_full"), 1);
+            assert_eq!(info(&replica, "role"), "slave");
+            let state = info(&primary, "slave0");
+            assert!(state.contains(&format!("port={},state=online", replica.port())), "{state}");
+        }
+    }
+}
+
+/// A replica behind a proxy, in step with its primary.
+fn behind_proxy(primary: Kind, replica: Kind) -> (TestServer, Proxy, TestServer) {
+    let (primary, replica) = (start(primary, &[]), start(replica, &[]));
+    let proxy = Proxy::to(primary.port());
+    fill(&primary, "first:");
+    follow(&replica, proxy.port);
+    expect_equal(&primary, &[&replica]);
+    (primary, proxy, replica)
+}
+
+#[test]
+fn a_cut_link_is_made_good_from_the_log() {
+    for (primary, replica) in PAIRS {
+        let (primary, proxy, replica) = behind_proxy(primary, replica);
+        proxy.close();
+        eventually("the link is down", || info(&replica, "master_link_status") == "down");
+        fill(&primary, "meanwhile:");
+        proxy.open();
+        expect_equal(&primary, &[&replica]);
+        assert_eq!(number(&primary, "sync_full"), 1);
+        assert_eq!(number(&primary, "sync_partial_ok"), 1);
+    }
+}
+
+#[test]
+fn a_link_may_break_inside_a_transaction_and_inside_a_value() {
+    for (primary, replica) in PAIRS {
+        let (primary, proxy, replica) = behind_proxy(primary, replica);
+        let mut client = primary.client();
+        // A transaction of some hundred bytes, then values of some hundred thousand.
+        for (cut, key) in [(70, "t"), (150, "u"), (300, "v"), (5_000, "w"), (120_000, "x")] {
+            settle(&primary, &[&replica]);
+            proxy.cut_after(cut);
+            client.run("MULTI");
+            for index in 0..10 {
+                client.call(&["SET", &format!("{key}{index}"), &"v".repeat(20)]);
+                client.call(&["SELECT", &(index % 3).to_string()]);
+            }
+            client.run("EXEC");
+            client.call(&["SET", key, &"large".repeat(50_000)]);
+            eventually("the link was cut", || !proxy.is_armed());
+            expect_equal(&primary, &[&replica]);
+        }
+        assert_eq!(number(&primary, "sync_full"), 1, "everything was made good from the log");
+        assert!(number(&primary, "sync_partial_ok") >= 5);
+    }
+}
+
+#[test]
+fn a_link_may_break_inside_a_full_copy() {
+    for (primary, replica) in PAIRS {
+        for diskless in ["yes", "no"] {
+            let primary = start(primary, &["--repl-diskless-sync", diskless]);
+            let replica = start(replica, &[]);
+            let proxy = Proxy::to(primary.port());
+            fill(&primary, "data:");
+            fill(&replica, "old:");
+            proxy.cut_after(3_000);
+            follow(&replica, proxy.port);
+            eventually("the link was cut", || !proxy.is_armed());
+            expect_equal(&primary, &[&replica]);
+        }
+    }
+}
+
+#[test]
+fn a_replica_that_missed_too_much_gets_a_copy() {
+    for (primary, replica) in PAIRS {
+        let (primary, proxy, replica) = behind_proxy(primary, replica);
+        assert!(primary.client().run("CONFIG SET repl-backlog-size 16384").is_ok());
+        proxy.close();
+        let mut client = primary.client();
+        for index in 0..40 {
+            client.call(&["SET", &format!("k{}", index % 5), &"x".repeat(50_000)]);
+        }
+        proxy.open();
+        expect_equal(&primary, &[&replica]);
+        assert_eq!(number(&primary, "sync_full"), 2);
+    }
+}
+
+#[test]
+fn replicas_of_replicas_read_the_same_bytes() {
+    for kinds in [[Redis, Redpoll, Redis, Redpoll], [Redpoll, Redis, Redpoll, Redpoll]] {
+        let nodes = kinds.map(|kind| start(kind, &[]));
+        let [top, first, second, third] = &nodes;
+        fill(top, "a:");
+        let (near, far) = (Proxy::to(top.port()), Proxy::to(first.port()));
+        follow(first, near.port);
+        wait_until_linked(first);
+        follow(second, far.port);
+        wait_until_linked(second);
+        follow(third, second.port());
+        expect_equal(top, &[first, second, third]);
+        fill(top, "b:");
+        expect_equal(top, &[first, second, third]);
+        for (proxy, prefix) in [(&near, "c:"), (&far, "d:")] {
+            proxy.cut();
+            fill(top, prefix);
+            expect_equal(top, &[first, second, third]);
+        }
+        let fulls = [top, first, second].map(|node| number(node, "sync_full"));
+        assert_eq!(fulls, [1, 1, 1], "cuts were made good from logs");
+    }
+}
+
+#[test]
+fn several_replicas_share_one_copy() {
+    let primary = start(Redpoll, &["--repl-diskless-sync-delay", "2"]);
+    fill(&primary, "a:");
+    let replicas = [Redis, Redpoll, Redpoll].map(|kind| start(kind, &[]));
+    replicas.iter().for_each(|replica| follow(replica, primary.port()));
+    let all: Vec<&TestServer> = replicas.iter().collect();
+    expect_equal(&primary, &all);
+    fill(&primary, "b:");
+    expect_equal(&primary, &all);
+    assert_eq!(primary.log().matches("full copy made").count(), 1);
+    assert_eq!(number(&primary, "sync_full"), 3);
+}
+
+#[test]
+fn what_expires_goes_when_the_primary_says_so() {
+    for (primary, replica) in PAIRS {
+        let (primary, replica) = (start(primary, &[]), start(replica, &[]));
+        follow(&replica, primary.port());
+        wait_until_linked(&replica);
+        let mut client = primary.client();
+        client.run("DEBUG SET-ACTIVE-EXPIRE 0");
+        client.run("SET short 1 PX 300");
+        client.run("SET long 1 EX 1000");
+        settle(&primary, &[&replica]);
+        let mut reader = replica.client();
+        eventually("it is hidden", || reader.run("GET short").is_null());
+        // It is there until the primary says otherwise.
+        assert_eq!(reader.run("DBSIZE").to_string(), "(integer) 2");
+        assert!(client.run("GET short").is_null());
+        expect_equal(&primary, &[&replica]);
+        assert_eq!(reader.run("DBSIZE").to_string(), "(integer) 1");
+    }
+}

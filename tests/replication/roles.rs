@@ -1,0 +1,128 @@
+//! Changes of roles: promotion, coming back, handing over.
+
+use support::Kind::{Redis, Redpoll};
+use support::eventually;
+
+use crate::nodes::{
+    expect_equal, fill, follow, info, number, settle, start, tell, wait_until_linked,
+};
+
+#[test]
+fn a_promoted_replica_is_followed_without_a_new_copy() {
+    for kinds in [[Redis, Redpoll, Redis], [Redpoll, Redpoll, Redpoll], [Redpoll, Redis, Redpoll]] {
+        let nodes = kinds.map(|kind| start(kind, &[]));
+        let [old, new, other] = &nodes;
+        fill(old, "a:");
+        follow(new, old.port());
+        follow(other, old.port());
+        expect_equal(old, &[new, other]);
+        let (name, end) = (info(old, "master_replid"), number(old, "master_repl_offset"));
+
+        tell(new, "REPLICAOF NO ONE");
+        assert_eq!(info(new, "role"), "master");
+        assert_eq!(info(new, "master_replid2"), name);
+        assert!(number(new, "second_repl_offset") > end);
+        assert_ne!(info(new, "master_replid"), name);
+        fill(new, "b:");
+        follow(other, new.port());
+        follow(old, new.port());
+        expect_equal(new, &[old, other]);
+        assert_eq!(number(new, "sync_full"), 0);
+        assert_eq!(number(new, "sync_partial_ok"), 2);
+        fill(new, "c:");
+        expect_equal(new, &[old, other]);
+    }
+}
+
+#[test]
+fn replicas_of_a_promoted_node_hear_of_the_new_name() {
+    for kinds in [[Redpoll, Redpoll, Redis], [Redis, Redpoll, Redpoll], [Redpoll, Redis, Redpoll]] {
+        let nodes = kinds.map(|kind| start(kind, &[]));
+        let [top, middle, bottom] = &nodes;
+        fill(top, "a:");
+        follow(middle, top.port());
+        wait_until_linked(middle);
+        follow(bottom, middle.port());
+        expect_equal(top, &[middle, bottom]);
+        tell(middle, "REPLICAOF NO ONE");
+        fill(middle, "b:");
+        expect_equal(middle, &[bottom]);
+        assert_eq!(number(middle, "sync_full"), 1, "the one of the beginning");
+    }
+}
+
+#[test]
+fn a_primary_hands_its_role_over() {
+    for kinds in [[Redpoll, Redis], [Redis, Redpoll], [Redpoll, Redpoll]] {
+        let nodes = kinds.map(|kind| start(kind, &[]));
+        let [old, new] = &nodes;
+        fill(old, "a:");
+        follow(new, old.port());
+        expect_equal(old, &[new]);
+        let target = format!("FAILOVER TO 127.0.0.1 {} TIMEOUT 20000", new.port());
+        tell(old, &target);
+        eventually("the roles have changed", || {
+            info(new, "role") == "master" && info(old, "role") == "slave"
+        });
+        wait_until_linked(old);
+        assert_eq!(info(old, "master_failover_state"), "no-failover");
+        fill(new, "b:");
+        expect_equal(new, &[old]);
+        assert_eq!(number(new, "sync_full"), 0);
+        tell(new, "FAILOVER");
+        eventually("the roles have changed back", || {
+            info(old, "role") == "master" && info(new, "role") == "slave"
+        });
+        settle(old, &[new]);
+    }
+}
+
+#[test]
+fn a_handover_that_cannot_be_is_refused_or_given_up() {
+    let (primary, replica) = (start(Redpoll, &[]), start(Redis, &[]));
+    let refused = |command: &str| primary.client().run(command).text();
+    assert_eq!(refused("FAILOVER"), "ERR FAILOVER requires connected replicas.");
+    assert_eq!(refused("FAILOVER ABORT"), "ERR No failover in progress.");
+    assert_eq!(refused("FAILOVER TIMEOUT 0"), "ERR FAILOVER timeout must be greater than 0");
+    assert_eq!(refused("FAILOVER NOW"), "ERR syntax error");
+    follow(&replica, primary.port());
+    settle(&primary, &[&replica]);
+    assert_eq!(
+        refused("FAILOVER TO 127.0.0.1 1"),
+        "ERR FAILOVER target HOST and PORT is not a replica."
+    );
+    assert_eq!(
+        refused("FAILOVER TO 127.0.0.1 1 FORCE"),
+        "ERR FAILOVER with force option requires both a timeout and target HOST and IP."
+    );
+    replica.pause();
+    primary.client().run("SET k v");
+    tell(&primary, "FAILOVER TIMEOUT 500");
+    assert_eq!(info(&primary, "master_failover_state"), "waiting-for-sync");
+    // Writes wait and go on.
+    assert!(primary.client().run("SET k w").is_ok());
+    assert_eq!(info(&primary, "role"), "master");
+    tell(&primary, "FAILOVER TIMEOUT 60000");
+    tell(&primary, "FAILOVER ABORT");
+    assert_eq!(info(&primary, "master_failover_state"), "no-failover");
+    replica.resume();
+    settle(&primary, &[&replica]);
+}
+
+#[test]
+fn data_is_kept_when_the_primary_comes_back_empty() {
+    let (mut primary, replica) =
+        (start(Redpoll, &[]), start(Redpoll, &["--replica-refuse-empty-primary", "yes"]));
+    fill(&primary, "a:");
+    follow(&replica, primary.port());
+    expect_equal(&primary, &[&replica]);
+    let keys = replica.client().run("DBSIZE");
+    primary.kill();
+    primary.restart();
+    eventually("the copy is refused", || {
+        replica.log().contains("replica-refuse-empty-primary is set")
+    });
+    assert_eq!(replica.client().run("DBSIZE"), keys);
+    fill(&primary, "b:");
+    expect_equal(&primary, &[&replica]);
+}
