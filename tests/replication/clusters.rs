@@ -15,6 +15,11 @@ fn cluster() -> (TestCluster, Vec<TestServer>) {
     let cluster = TestCluster::start(3);
     let more = TestCluster::apart(&[Redpoll, Redis]);
     let first = &cluster.nodes[0];
+    // Replicas stay where they are put.
+    for node in cluster.nodes.iter().chain(&more.nodes) {
+        let stay = node.client().run("CONFIG SET cluster-allow-replica-migration no");
+        assert!(stay.is_ok(), "{stay}");
+    }
     let id = first.client().run("CLUSTER MYID").text();
     let replicas = more.nodes;
     for replica in &replicas {

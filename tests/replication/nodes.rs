@@ -35,7 +35,8 @@ pub fn tell(node: &TestServer, command: &str) {
 
 #[track_caller]
 pub fn follow(replica: &TestServer, port: u16) {
-    tell(replica, &format!("REPLICAOF 127.0.0.1 {port}"));
+    let reply = replica.client().run(&format!("REPLICAOF 127.0.0.1 {port}"));
+    assert!(reply.text().starts_with("OK"), "{reply}");
 }
 
 pub fn is_linked(replica: &TestServer) -> bool {
