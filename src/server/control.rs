@@ -162,6 +162,10 @@ impl ControlLoop {
                 let text = resources::report().into();
                 Ok(Value::Verbatim { format: *b"txt", text })
             }
+            Request::LoadAof => {
+                self.server.aof.ask_for_reload(waiting);
+                return Ok(true);
+            }
             Request::PurgeMemory => {
                 resources::purge();
                 Ok(Value::ok())

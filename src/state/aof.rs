@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::control::Waiting;
 use crate::base::Millis;
 
 /// What is done with writes.
@@ -43,6 +44,8 @@ pub struct Aof {
     pub delayed_syncs: AtomicU64,
     /// Why it cannot be written, as the system says it.
     failure: Mutex<Option<String>>,
+    /// Who waits for the dataset to be loaded again.
+    reloads: Mutex<Vec<Waiting>>,
 }
 
 impl Default for Aof {
@@ -62,6 +65,7 @@ impl Default for Aof {
             is_syncing: AtomicBool::new(false),
             delayed_syncs: AtomicU64::new(0),
             failure: Mutex::new(None),
+            reloads: Mutex::default(),
         }
     }
 }
@@ -108,6 +112,17 @@ impl Aof {
         }
         self.scheduled.store(true, Ordering::Release);
         Asked::Scheduled
+    }
+
+    /// Asks for the dataset to be loaded from the file again.
+    pub fn ask_for_reload(&self, from: Option<Waiting>) {
+        self.reloads.lock().extend(from);
+    }
+
+    /// Those who asked for that.
+    #[must_use]
+    pub fn take_reloads(&self) -> Vec<Waiting> {
+        std::mem::take(&mut *self.reloads.lock())
     }
 
     /// A rewrite is under way, or about to begin.

@@ -41,6 +41,8 @@ pub enum Request {
         save: bool,
         flush: bool,
     },
+    /// DEBUG LOADAOF: the dataset is replaced by what is in the append-only file.
+    LoadAof,
     /// MEMORY MALLOC-STATS.
     MallocStats,
     /// MEMORY PURGE.

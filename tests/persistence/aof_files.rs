@@ -101,6 +101,23 @@ fn a_large_file_is_rewritten_by_itself() {
     assert!(size < 200_000, "{size}");
 }
 
+#[test]
+fn debug_loadaof_brings_the_same_dataset_back() {
+    let mut server = TestServer::start(&ALWAYS);
+    let mut client = server.client();
+    fill(&mut client);
+    rewrite(&mut client);
+    add(&mut client);
+    let before = digest(&mut client);
+    assert!(client.run("DEBUG LOADAOF").is_ok());
+    assert_eq!(digest(&mut client), before);
+    client.run("SET more 1");
+    let before = digest(&mut client);
+    server.kill();
+    server.restart();
+    assert_eq!(digest(&mut server.client()), before);
+}
+
 /// The last file of a stopped server.
 fn last_file(server: &TestServer) -> PathBuf {
     let name = files(server).pop().expect("a file");

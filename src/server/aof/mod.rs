@@ -7,6 +7,7 @@ mod base;
 mod folder;
 mod incremental;
 mod load;
+mod reload;
 mod rewrite;
 mod syncer;
 mod writer;
@@ -48,11 +49,7 @@ impl AppendOnly {
                 match begin(&server, &mut writer, &until) {
                     Ok(()) => server.conditions.set(Condition::LOADING, false),
                     Err(LoadError::Stopped) => return,
-                    Err(error) => {
-                        let error = with_causes(&error);
-                        tracing::error!(error, "the dataset cannot be loaded: exiting");
-                        std::process::exit(1);
-                    }
+                    Err(error) => give_up(&error),
                 }
             }
             writer.run(&until);
@@ -72,4 +69,10 @@ impl AppendOnly {
 fn begin(server: &Arc<Server>, writer: &mut Writer, quit: &AtomicBool) -> Result<(), LoadError> {
     let manifest = Loader::new(Arc::clone(server), writer.lane, quit).load(&writer.folder)?;
     Ok(writer.adopt(manifest)?)
+}
+
+/// Ends the process, which would go on without data that its operator believes safe.
+fn give_up(error: &LoadError) -> ! {
+    tracing::error!(error = with_causes(error), "the dataset cannot be loaded: exiting");
+    std::process::exit(1);
 }

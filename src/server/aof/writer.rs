@@ -136,6 +136,7 @@ impl Writer {
             self.handle_events();
             self.follow_settings();
             self.rewrite_if_wanted();
+            self.reload_if_wanted(quit);
             let is_idle = !self.turn();
             let settings = self.server.settings.load();
             let always = settings.appendfsync == Fsync::Always;
