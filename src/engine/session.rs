@@ -323,6 +323,13 @@ impl Session {
         unsafe_yet || self.gaps.are_open()
     }
 
+    /// Whether the wait is for what this node does by itself, and will be answered soon: also to
+    /// those who send no more.
+    #[must_use]
+    pub fn is_owed(&self) -> bool {
+        matches!(self.wait, Some(Wait::Answer(_))) || self.holds_output()
+    }
+
     fn stop_waiting(&mut self) {
         self.wait = None;
         self.client.set(ClientFlags::BLOCKED.union(ClientFlags::UNBLOCKABLE), false);

@@ -45,6 +45,7 @@ where
         queue: OutputQueue::new(),
         runnable: false,
         progress: Progress::NeedsInput,
+        ended: false,
         over_soft_limit_since: None,
         alarm: None,
     };
@@ -66,6 +67,8 @@ struct Connection<S> {
     /// Bytes or messages have come since the session last ran.
     runnable: bool,
     progress: Progress,
+    /// The other end sends no more, but is owed an answer.
+    ended: bool,
     /// Since when the pending output is above the soft limit.
     over_soft_limit_since: Option<Millis>,
     /// Rings when the wait is over, with the time it is set to.
@@ -110,11 +113,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Progress::Waiting if self.session.parser().buffered() > READ_AHEAD_MAX => {
                     return Poll::Pending;
                 }
+                Progress::Waiting if self.ended && self.session.is_owed() => {
+                    return Poll::Pending;
+                }
                 Progress::Waiting | Progress::NeedsInput => {}
             }
             match self.read(cx) {
                 Poll::Pending => {
                     self.publish_sizes();
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok(0)) if self.session.is_owed() => {
+                    self.ended = true;
                     return Poll::Pending;
                 }
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),

@@ -37,12 +37,13 @@ fn malformed_requests_get_the_references_errors() {
     let Some(reference) = start_oracle(&[]) else { return };
     let subject = TestServer::start(&[]);
     let long_line = [b'x'; 70_000];
-    let cases: [&[u8]; 43] = [
+    let cases: [&[u8]; 44] = [
         b"",
         b"\r\n",
         b"\n",
         b"\r\n\r\nPING\r\n",
         b"PING\r\n",
+        b"PING\r\nCONFIG SET timeout 0\r\nPING\r\n",
         b"PING\n",
         b"ping \"a b\" \r\n",
         b"echo 'a\\'b'\r\n",
