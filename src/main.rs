@@ -32,6 +32,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Check a snapshot: whether a node would load it, and what is in it.
+    CheckRdb { file: std::path::PathBuf },
     /// Run a small cluster on this machine.
     Local {
         #[command(subcommand)]
@@ -47,13 +49,17 @@ fn main() -> ExitCode {
     match Arguments::parse_from(arguments).command {
         Command::Server { arguments } => redpoll::server::run(&arguments),
         Command::CheckAof { arguments } => redpoll::admin::check_aof::run(&arguments),
+        Command::CheckRdb { file } => redpoll::admin::check_rdb::run(&file),
         Command::Local { action } => redpoll::admin::local::run(action),
     }
 }
 
 /// Names of the executable, and the subcommands they stand for.
-const ALIASES: [(&str, &str); 2] =
-    [("redpoll-server", "server"), ("redpoll-check-aof", "check-aof")];
+const ALIASES: [(&str, &str); 3] = [
+    ("redpoll-server", "server"),
+    ("redpoll-check-aof", "check-aof"),
+    ("redpoll-check-rdb", "check-rdb"),
+];
 
 /// The subcommand that the name of the executable stands for.
 fn alias(executable: Option<&OsString>) -> Option<&'static str> {

@@ -77,9 +77,10 @@ fn save_with(
         let temporary = &temporary;
         let write = scope.spawn(move || write(server, &mut chunks, &temporary.0));
         let begun = match pass {
-            Some(pass) => begin(server, pass, changes).map(|(walk, changes)| {
+            Some(pass) => begin(server, pass).map(|walk| {
+                let noted = changes();
                 drive(server, walk, None, vec![sender], stop);
-                changes
+                noted
             }),
             None => super::walk(server, vec![sender], stop, changes),
         };

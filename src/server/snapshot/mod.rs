@@ -14,6 +14,7 @@ mod load;
 mod saver;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -32,6 +33,9 @@ use crate::state::Server;
 
 /// Chunks that a receiver may be behind: a megabyte, unless strings are larger than a chunk.
 const QUEUE: usize = 16;
+
+/// How often it is looked whether another walk has ended.
+const RETRY: Duration = Duration::from_millis(20);
 
 /// What the receiver of a walk gets, in this order.
 pub(super) enum Feed {
@@ -67,13 +71,8 @@ fn now() -> Millis {
     Millis(unix_time().as_millis() as u64)
 }
 
-/// Begins a walk. `moment` runs while nobody touches the keyspace: what it returns belongs to the
-/// very dataset that is walked.
-fn begin<M>(
-    server: &Server,
-    pass: &Pass<'_>,
-    moment: impl FnOnce() -> M,
-) -> Result<(Walk, M), Busy> {
+/// Begins a walk.
+fn begin(server: &Server, pass: &Pass<'_>) -> Result<Walk, Busy> {
     let settings = server.settings();
     let (compress, hints) = (settings.rdbcompression, hints(&settings));
     let clock = Clock::new(now(), server.keyspace.recording());
@@ -84,22 +83,31 @@ fn begin<M>(
     progress.keys_done.store(0, Ordering::Relaxed);
     progress.keys_total.store(total, Ordering::Relaxed);
     progress.captured_bytes.store(0, Ordering::Relaxed);
-    Ok((walk, moment()))
+    Ok(walk)
 }
 
-/// Makes a walk and feeds it to `feeds`, until it is over or `stop` is set. Blocks.
+/// Makes a walk and feeds it to `feeds`, until it is over or `stop` is set. Blocks, also while
+/// another walk is under way. `moment` runs while nobody touches the keyspace: what it returns
+/// belongs to the very dataset that is walked.
 ///
 /// # Errors
-/// If another walk is under way.
+/// If it was stopped before it could begin.
 pub(super) fn walk<M>(
     server: &Server,
     feeds: Vec<Sender<Feed>>,
     stop: &AtomicBool,
     moment: impl FnOnce() -> M,
 ) -> Result<M, Busy> {
-    let pass = server.keyspace.gate().exclusive();
-    let (walk, noted) = begin(server, &pass, moment)?;
-    drop(pass);
+    let (walk, noted) = loop {
+        let pass = server.keyspace.gate().exclusive();
+        match begin(server, &pass) {
+            Ok(walk) => break (walk, moment()),
+            Err(busy) if stop.load(Ordering::Relaxed) => return Err(busy),
+            Err(Busy) => {}
+        }
+        drop(pass);
+        std::thread::sleep(RETRY);
+    };
     drive(server, walk, Some(walker_lane(server)), feeds, stop);
     Ok(noted)
 }

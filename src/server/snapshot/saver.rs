@@ -22,6 +22,11 @@ const RETRY_AFTER: Millis = Millis(5_000);
 
 const BUSY: CmdError = CmdError::text("ERR Background save already in progress");
 
+const REWRITING: CmdError = CmdError::text(
+    "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in \
+     order to schedule a BGSAVE whenever possible.",
+);
+
 /// Why a save was begun.
 #[derive(Debug)]
 pub(in crate::server) enum Purpose {
@@ -79,7 +84,7 @@ impl Saver {
     /// BGSAVE.
     ///
     /// # Errors
-    /// If a save is under way.
+    /// If a snapshot is being made, or the append-only file rewritten and it is not to be later.
     pub(in crate::server) fn background(
         &mut self,
         server: &Arc<Server>,
@@ -88,11 +93,14 @@ impl Saver {
         if self.running.is_some() {
             return Err(BUSY);
         }
-        if server.keyspace.is_walked() {
+        if server.aof.is_rewriting() {
             if schedule {
                 self.next = Some(Purpose::Background);
                 return Ok(Value::Simple("Background saving scheduled".into()));
             }
+            return Err(REWRITING);
+        }
+        if server.keyspace.is_walked() {
             return Err(BUSY);
         }
         self.begin(server, Purpose::Background);

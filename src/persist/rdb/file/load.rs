@@ -42,6 +42,15 @@ pub trait Sink {
     /// How many keys of a database are to come: a hint from a stranger.
     fn counts(&mut self, _db: u8, _keys: u64, _expires: u64) {}
 
+    /// How many bytes were read when what is told next was complete: a field or a database.
+    fn offset(&mut self, _bytes: u64) {}
+
+    /// The keys that follow belong to this database.
+    fn database(&mut self, _db: u8) {}
+
+    /// The key that is read next, and the byte of its value's type.
+    fn reading(&mut self, _key: &[u8], _value_type: u8) {}
+
     /// Now and then: how many bytes have been read.
     fn progress(&mut self, _bytes: u64) {}
 }
@@ -152,6 +161,8 @@ impl<R: Read> Walk<'_, R> {
                     .ok()
                     .filter(|_| known)
                     .ok_or_else(|| reader.error(Fault::Database(db)))?;
+                self.sink.offset(reader.position());
+                self.sink.database(self.db);
             }
             opcode::RESIZE => {
                 let (keys, expires) = (reader.length()?, reader.length()?);
@@ -159,6 +170,7 @@ impl<R: Read> Walk<'_, R> {
             }
             opcode::AUX => {
                 let (name, value) = (reader.string()?, reader.string()?);
+                self.sink.offset(reader.position());
                 self.sink.aux(&name, &value);
             }
             opcode::FUNCTION => {
@@ -190,6 +202,7 @@ impl<R: Read> Walk<'_, R> {
             return Err(self.reader.error(Fault::UnknownType(value_type)));
         }
         let key = self.reader.string()?;
+        self.sink.reading(&key, value_type);
         match read_object(&mut self.reader, value_type, self.loading.limits) {
             Ok(value) => {
                 let record = Record { db: self.db, key, value, expiry, usage };
