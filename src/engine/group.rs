@@ -64,15 +64,7 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>, b
     // Filled in place: moving them would copy some kilobytes for every group.
     let mut group = Group::default();
     group.plan(scene, client, batch, (parser.input(), *next));
-    if group.paused {
-        *wait = Some(Wait::Pause);
-        client.set(ClientFlags::BLOCKED, true);
-        return (0, Vec::new(), false);
-    }
-    if group.hostile {
-        close_hostile(client);
-    }
-    if group.steps.is_empty() {
+    if runs_nothing(&group, client, wait) {
         return (0, Vec::new(), false);
     }
     let turn = Turn { server, settings, lane: *index, clock, rng };
@@ -95,11 +87,8 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>, b
     let started = clock.read();
     let unix_micros = clock.unix_micros(started);
     let now = Millis(unix_micros / 1000);
-    let db = if exclusive {
-        Held::whole(keyspace, client.db, &mut group.keys, now)
-    } else {
-        Held::lock(keyspace, client.db, &mut group.keys, now)
-    };
+    let hold = if exclusive { Held::whole } else { Held::lock };
+    let db = hold(keyspace, client.db, &mut group.keys, now);
     group.prefetch_elements(&db);
     let Group { steps, keys, .. } = &mut group;
     let shared = Shared { unix_micros, server, settings, view: seen, stats, rng };
@@ -120,20 +109,13 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>, b
     let elapsed = clock.read().saturating_duration_since(started);
     Account { server, settings, now, client }.group(stats, &steps[..taken], &effects, elapsed);
     *next += taken;
-    if let Some(execution) = &execution {
-        server.watches.remove(&execution.watching);
-    }
+    execution.iter().for_each(|execution| server.watches.remove(&execution.watching));
     client.logged_to = effects.logged_to.unwrap_or(client.logged_to);
     gaps.open(&effects.gaps, out);
     *owed = need.and(effects.logged_to).map(|offset| (offset, replies));
-    *wait = match (blocked, effects.awaiting.or(gaps.first()), effects.wanted_durable) {
-        (Some(blocked), ..) => Some(Wait::Keys(blocked)),
-        (None, Some(ticket), _) => Some(Wait::Answer(ticket)),
-        (None, None, Some(wanted)) => {
-            Some(Waits { server, settings, client, tickets, now }.for_report(wanted))
-        }
-        (None, None, None) => None,
-    };
+    let answer = effects.awaiting.or(gaps.first());
+    let waits = Waits { server, settings, client, tickets, now };
+    *wait = wait_after(blocked, answer, effects.wanted_durable, waits);
     *muted = effects.muted;
     if let Some(wait) = wait {
         wait.show(client);
@@ -158,6 +140,36 @@ pub(super) fn owe(session: &mut Session, worker: &mut Worker, offset: u64, repli
     *wait = waits.for_writes(Need { offset, ..need }, replies.up_to(out));
     if let Some(wait) = wait {
         wait.show(client);
+    }
+}
+
+/// Whether there is nothing to run, and what then has to be done.
+#[inline]
+fn runs_nothing(group: &Group<'_>, client: &mut Client, wait: &mut Option<Wait>) -> bool {
+    if group.paused {
+        *wait = Some(Wait::Pause);
+        client.set(ClientFlags::BLOCKED, true);
+        return true;
+    }
+    if group.hostile {
+        close_hostile(client);
+    }
+    group.steps.is_empty()
+}
+
+/// What the next request has to wait for.
+#[inline]
+fn wait_after(
+    blocked: Option<blocking::Wait>,
+    answer: Option<u64>,
+    safety: Option<WantedDurable>,
+    mut waits: Waits<'_>,
+) -> Option<Wait> {
+    match (blocked, answer, safety) {
+        (Some(blocked), ..) => Some(Wait::Keys(blocked)),
+        (None, Some(ticket), _) => Some(Wait::Answer(ticket)),
+        (None, None, Some(wanted)) => Some(waits.for_report(wanted)),
+        (None, None, None) => None,
     }
 }
 

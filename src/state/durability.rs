@@ -72,6 +72,12 @@ impl Durability {
         self.replicas.lock().remove(&replica);
     }
 
+    /// Up to where the log is on disk.
+    #[must_use]
+    pub fn synced_to(&self) -> u64 {
+        self.on_disk.load(Ordering::SeqCst)
+    }
+
     /// Whether the log is on disk up to `offset`.
     #[must_use]
     pub fn is_on_disk(&self, offset: u64) -> bool {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use support::Kind::{Redis, Redpoll};
-use support::{Client, Kind, eventually};
+use support::{Client, Kind, eventually, until};
 
 use crate::nodes::{follow, info, settle, start, tell, wait_until_linked};
 use crate::proxy::Proxy;
@@ -116,8 +116,8 @@ fn a_password_is_given_to_the_primary() {
         let primary = start(one, &["--requirepass", "secret"]);
         let replica = start(other, &[]);
         follow(&replica, primary.port());
-        std::thread::sleep(Duration::from_millis(300));
-        assert_eq!(info(&replica, "master_link_status"), "down");
+        let linked = || info(&replica, "master_link_status") == "up";
+        assert!(!until(Duration::from_millis(300), linked));
         tell(&replica, "CONFIG SET masterauth secret");
         wait_until_linked(&replica);
     }

@@ -29,7 +29,7 @@ pub const REPLCONF: Command = Command::new(
 const IP_MAX: usize = 255;
 
 fn replconf(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
-    if args.left() % 2 != 0 {
+    if !args.left().is_multiple_of(2) {
         return Err(CmdError::Syntax);
     }
     while args.left() > 0 {

@@ -88,8 +88,8 @@ macro_rules! replication {
             /// How long ago a replica that counts for it may have acknowledged last, in seconds.
             min_replicas_max_lag also "min-slaves-max-lag": u32 = 10, Int(0..=INT_MAX), AtRuntime;
 
-            /// Keep this replica's data when its primary turns out to have none, as one has that was
-            /// restarted without its data. Such a primary is asked again every second.
+            /// Keep this replica's data when its primary turns out to have none, as one has that
+            /// was restarted without its data. Such a primary is asked again every second.
             replica_refuse_empty_primary: bool = false, YesNo, AtRuntime + OURS;
 
             /// How many replicas must have a write before its client is answered. Zero is none.

@@ -21,6 +21,7 @@ use crate::base::error::with_causes;
 use crate::base::{Millis, ReplId, Rng};
 use crate::engine::{Progress, Session, Worker};
 use crate::replication::handshake::{Action, Failure, Greeting, Input};
+use crate::replication::journal::encode;
 use crate::replication::{Handshake, Identity};
 use crate::state::client::Origin;
 use crate::state::conditions::Condition;
@@ -95,6 +96,10 @@ impl Upstream {
     }
 
     async fn attempt(&mut self, host: &str, port: u16) -> Result<Infallible, Cut> {
+        // What is loaded at the start may be what the primary can go on from.
+        while self.server.conditions.load().contains(Condition::LOADING) {
+            sleep(RETRY_FAILOVER).await;
+        }
         self.set_link(Link::Connecting);
         let source = source(&self.server);
         let opened = timeout(self.patience(), open(host, port, source)).await;
@@ -307,7 +312,9 @@ impl Upstream {
             }
             tokio::select! {
                 biased;
-                mail = mail(&listed.client) => mail.into_iter().for_each(|mail| session.deliver(mail)),
+                mail = mail(&listed.client) => {
+                    mail.into_iter().for_each(|mail| session.deliver(mail));
+                }
                 _ = ticks.tick() => {
                     if now().since(heard).to_duration() > wire.patience {
                         return Err(Cut::Silent);
@@ -348,10 +355,13 @@ impl Upstream {
     }
 
     async fn acknowledge(&self, wire: &mut Wire, offset: u64) -> Result<(), Cut> {
-        let offset = offset.to_string();
+        let (offset, synced) = (offset.to_string(), self.server.durability.synced_to().to_string());
+        let mut words: Vec<&[u8]> = vec![b"REPLCONF", b"ACK", offset.as_bytes()];
+        if self.server.settings.load().appendonly {
+            words.extend([&b"FACK"[..], synced.as_bytes()]);
+        }
         let mut bytes = Vec::new();
-        let words: [&[u8]; 3] = [b"REPLCONF", b"ACK", offset.as_bytes()];
-        crate::replication::journal::encode(&mut bytes, words.into_iter());
+        encode(&mut bytes, words.into_iter());
         wire.write(&bytes).await
     }
 }

@@ -1,11 +1,11 @@
 //! The shell of replication: a thread that owns this node's role and the link to its primary,
 //! feeders that bring the stream to replicas, and full copies.
 //!
-//! | part | runs on | does |
-//! |---|---|---|
-//! | [`thread`] | its own thread | changes the role, keeps the link to the primary, runs the stream |
-//! | [`feeder`] | the worker that had the connection | brings one replica up to date and keeps it so |
-//! | [`copy`] | a thread per full copy | one walk over the dataset for all replicas that wait |
+//! - [`thread`], a thread of its own: changes the role, keeps the link to the primary, runs its
+//!   stream.
+//! - [`feeder`], on the worker that had the connection: brings a replica up to date and keeps it
+//!   so.
+//! - [`copy`], a thread per full copy: one walk over the dataset for all replicas that wait.
 //!
 //! Roles change under the exclusive gate, so a batch runs as a whole on a primary or on a replica.
 
