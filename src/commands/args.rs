@@ -145,12 +145,7 @@ impl<'a> Args<'a> {
     /// The error for a subcommand's arguments that make no sense together.
     #[must_use]
     pub fn unknown_form(&self) -> CmdError {
-        let typed = String::from_utf8_lossy(self.request.arg(1));
-        let container = self.command.spec.container().to_uppercase();
-        CmdError::owned(format!(
-            "ERR unknown subcommand or wrong number of arguments for '{typed}'. Try {container} \
-             HELP."
-        ))
+        CmdError::unknown_form(self.command.spec.container(), self.request.arg(1))
     }
 
     /// The error for an argument count that only the handler can judge.

@@ -72,9 +72,8 @@ impl Ctx<'_> {
     /// Writes an error as the reply, and counts it.
     #[cold]
     pub fn write_error(&mut self, error: &CmdError) {
-        let text = error.to_string();
-        self.server.stats.count_error(&text);
+        self.server.stats.count_error(&error.to_string());
         self.stats.errors.add(1);
-        self.out.error(&text);
+        self.out.error(error.wire());
     }
 }

@@ -80,7 +80,14 @@ impl Ctx<'_> {
     /// wait for it derive from it.
     #[inline]
     pub fn changed(&mut self, key: &Key<'_>, event: Event) {
-        self.effects.changes += 1;
+        self.changed_by(key, event, 1);
+    }
+
+    /// [`Ctx::changed`] by so many elements, as `rdb_changes_since_last_save` counts them: 0 for an
+    /// event that only goes with one that was counted.
+    #[inline]
+    pub fn changed_by(&mut self, key: &Key<'_>, event: Event, count: usize) {
+        self.effects.changes += count as u64;
         if !self.followers.is_empty() {
             self.follow(key, event);
         }
@@ -91,7 +98,13 @@ impl Ctx<'_> {
     /// nothing.
     #[inline]
     pub fn noted(&mut self, key: &Key<'_>, event: Option<Event>) {
-        self.effects.changes += 1;
+        self.noted_by(key, event, 1);
+    }
+
+    /// [`Ctx::noted`], counted as [`Ctx::changed_by`] counts.
+    #[inline]
+    pub fn noted_by(&mut self, key: &Key<'_>, event: Option<Event>, count: usize) {
+        self.effects.changes += count as u64;
         if self.followers.contains(Followers::NOTIFIED)
             && let Some(event) = event
         {

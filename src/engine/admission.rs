@@ -46,25 +46,29 @@ pub(super) fn is_http(request: RawRequest<'_>) -> bool {
 
 #[cold]
 fn unknown_command(request: RawRequest<'_>) -> CmdError {
-    let mut args = String::new();
+    let mut args = Vec::new();
     for arg in request.args().skip(1) {
         if args.len() >= ECHO_MAX {
             break;
         }
         let room = ECHO_MAX - args.len();
-        args.push_str(&format!("'{}' ", echo(arg, room)));
+        args.extend([b"'", echo(arg, room), b"' "].concat());
     }
-    CmdError::UnknownCommand { name: echo(request.arg(0), ECHO_MAX), args }
+    let name = echo(request.arg(0), ECHO_MAX);
+    CmdError::echoing(&[b"ERR unknown command '", name, b"', with args beginning with: ", &args])
 }
 
 #[cold]
 fn unknown_subcommand(request: RawRequest<'_>) -> CmdError {
-    let container = echo(request.arg(0), ECHO_MAX).to_uppercase();
-    CmdError::UnknownSubcommand { name: echo(request.arg(1), ECHO_MAX), container }
+    let container = echo(request.arg(0), ECHO_MAX).to_ascii_uppercase();
+    let name = echo(request.arg(1), ECHO_MAX);
+    CmdError::echoing(&[b"ERR unknown subcommand '", name, b"'. Try ", &container, b" HELP."])
 }
 
-fn echo(bytes: &[u8], max: usize) -> String {
-    String::from_utf8_lossy(&bytes[..bytes.len().min(max)]).into_owned()
+/// At most so many bytes, and none from the first zero byte on.
+fn echo(bytes: &[u8], max: usize) -> &[u8] {
+    let bytes = &bytes[..bytes.len().min(max)];
+    bytes.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
 /// Gates that need no key: arity, authentication, permission.

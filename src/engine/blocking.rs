@@ -127,7 +127,7 @@ fn redirect_away(cx: &mut Ctx<'_>, waiter: &Arc<Waiter>, name: &Name) {
     let conditions = cx.server.conditions.load();
     if let Err(error) = redirect::check(cx, command.flags, &[key], conditions) {
         let mut out = Encoder::new(call.proto);
-        out.error(error.to_string());
+        out.error(error.wire());
         *slot = None;
         drop(slot);
         answer(cx, waiter, out);
@@ -195,7 +195,7 @@ fn attempt(cx: &mut Ctx<'_>, waiter: &Arc<Waiter>, name: &Name) -> Attempt {
     if cx.db.kind(&ready) != Some(call.kind) {
         if let Some(error) = &call.if_gone {
             let mut out = Encoder::new(call.proto);
-            out.error(error.to_string());
+            out.error(error.wire());
             answer(cx, waiter, out);
         } else {
             *slot = Some(call);

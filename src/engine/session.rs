@@ -247,7 +247,7 @@ impl Session {
                 let mark = self.out.mark();
                 match answer {
                     Ok(value) => self.out.value(&value),
-                    Err(error) => self.out.error(error.to_string()),
+                    Err(error) => self.out.error(error.wire()),
                 }
                 self.drop_unwanted_reply(mark);
                 self.wait = self.gaps.close(&mut self.out).map(Wait::Answer);
@@ -378,7 +378,7 @@ impl Session {
         let mark = self.out.mark();
         match outcome {
             Ok(reply) => reply.encode(&mut self.out),
-            Err(error) => self.out.error(error.to_string()),
+            Err(error) => self.out.error(error.wire()),
         }
         self.drop_unwanted_reply(mark);
         false

@@ -82,6 +82,6 @@ fn count(stats: &WorkerStats, counters: &Counters, changes: u64, commands: u64) 
     stats.hits.add(counters.hits);
     stats.misses.add(counters.misses);
     stats.expired_keys.add(counters.expired);
-    stats.dirty.add(changes + counters.expired);
+    stats.dirty.add(changes);
     stats.commands.add(commands);
 }

@@ -40,10 +40,6 @@ pub enum CmdError {
     InvalidExpire { command: &'static str },
     #[error("ERR wrong number of arguments for '{command}' command")]
     WrongArity { command: &'static str },
-    #[error("ERR unknown command '{name}', with args beginning with: {args}")]
-    UnknownCommand { name: String, args: String },
-    #[error("ERR unknown subcommand '{name}'. Try {container} HELP.")]
-    UnknownSubcommand { name: String, container: String },
     #[error("NOAUTH Authentication required.")]
     NoAuth,
     #[error("WRONGPASS invalid username-password pair or user is disabled.")]
@@ -75,6 +71,9 @@ pub enum CmdError {
     /// A text that occurs in one place only; it stands there in full, with its code.
     #[error("{0}")]
     Text(Cow<'static, str>),
+    /// A text that repeats what a client sent, which need not be text. See [`CmdError::echoing`].
+    #[error("{}", String::from_utf8_lossy(.0))]
+    Bytes(Box<[u8]>),
 }
 
 impl CmdError {
@@ -97,5 +96,35 @@ impl CmdError {
     #[must_use]
     pub fn owned(text: String) -> CmdError {
         CmdError::Text(Cow::Owned(text))
+    }
+
+    /// A text composed of these parts. Those that come from the client are repeated byte by byte;
+    /// as in Redis, where texts end with a zero byte, each part ends before its first one.
+    #[must_use]
+    pub fn echoing(parts: &[&[u8]]) -> CmdError {
+        let shown =
+            |part: &&[u8]| part.split(|&byte| byte == 0).next().unwrap_or_default().to_vec();
+        CmdError::Bytes(parts.iter().flat_map(shown).collect())
+    }
+
+    /// The error for a subcommand, as it was typed, with arguments that make no sense together.
+    #[must_use]
+    pub fn unknown_form(container: &str, typed: &[u8]) -> CmdError {
+        CmdError::echoing(&[
+            b"ERR unknown subcommand or wrong number of arguments for '",
+            typed,
+            b"'. Try ",
+            container.to_ascii_uppercase().as_bytes(),
+            b" HELP.",
+        ])
+    }
+
+    /// What is sent: the text without `-` and CRLF.
+    #[must_use]
+    pub fn wire(&self) -> Cow<'_, [u8]> {
+        match self {
+            CmdError::Bytes(bytes) => Cow::Borrowed(bytes),
+            other => Cow::Owned(other.to_string().into_bytes()),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Where each type leaves its packed encoding: the same thresholds, the same names.
 
 use crate::metadata;
-use crate::pair::Pair;
+use crate::pair::{Mode, Pair};
 use crate::script::Step;
 
 /// A script that grows a value by one over a limit and asks for its encoding at each size.
@@ -33,7 +33,7 @@ fn check(steps: &[Step]) {
     if !listed(&steps[0].words[0]) {
         return; // A type that this server does not have.
     }
-    if let Err(found) = pair.run(steps, 2) {
+    if let Err(found) = pair.run(steps, Mode::plain(2)) {
         panic!("{found:#?}");
     }
 }

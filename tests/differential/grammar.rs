@@ -48,6 +48,8 @@ struct Choice<'a> {
     announced: Option<usize>,
     now_seconds: u64,
     serial: usize,
+    /// Patterns are those of SORT.
+    sorts: bool,
 }
 
 /// The grammars of all commands and subcommands that a server documents.
@@ -119,7 +121,8 @@ impl Grammar {
     pub fn generate(&self, rng: &mut Rng, now_seconds: u64, serial: usize) -> Vec<Vec<u8>> {
         let mut out: Vec<Vec<u8>> = self.name.split('|').map(|word| word.into()).collect();
         let group = self.group.as_str();
-        let mut choice = Choice { rng, group, announced: None, now_seconds, serial };
+        let sorts = self.name.starts_with("sort");
+        let mut choice = Choice { rng, group, announced: None, now_seconds, serial, sorts };
         for arg in &self.args {
             choice.emit(arg, &mut out);
         }
@@ -155,6 +158,7 @@ impl Choice<'_> {
             Kind::String => out.push(words::string(rng, &arg.name, self.serial)),
             Kind::Double if arg.name == "timeout" => out.push(timeout(rng)),
             Kind::Double => out.push(words::double(rng)),
+            Kind::Pattern if self.sorts => out.push(words::sort_pattern(rng, &arg.name)),
             Kind::Pattern => out.push(words::pattern(rng)),
             Kind::UnixTime => out.push(words::unix_time(rng, self.now_seconds)),
             Kind::Integer => self.emit_integer(arg, out),

@@ -6,11 +6,14 @@
 //! restricted to the commands that the server under test lists.
 
 mod compare;
+mod coverage;
+mod data;
 mod encodings;
 mod grammar;
 mod known;
 mod metadata;
 mod pair;
+mod run;
 mod script;
 mod waiting;
 mod words;
@@ -18,17 +21,19 @@ mod words;
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
-use pair::{Mismatch, Pair};
+use pair::{Mismatch, Mode, Pair};
 use script::{Generator, Step};
 use support::{Kind, TestServer, start_oracle};
 
 const DEFAULT_SECONDS: u64 = 8;
+/// A run of so many scripts has every command accepted at least once.
+const SCRIPTS_ENOUGH: u64 = 300;
 /// Enough to work with; the rest would mostly repeat them.
 const FINDINGS_MAX: usize = 15;
 
 struct Finding {
     seed: u64,
-    protocol: u8,
+    mode: Mode,
     mismatch: Mismatch,
     shortest: Vec<Step>,
 }
@@ -38,29 +43,42 @@ fn generated_scripts_have_equal_replies() {
     let Some(mut pair) = Pair::start() else { return };
     let seconds = number_of("REDPOLL_DIFF_SECONDS").unwrap_or(DEFAULT_SECONDS);
     let first = number_of("REDPOLL_DIFF_SEED").unwrap_or(1);
-    let (scripts, findings) = explore(&mut pair, first, Duration::from_secs(seconds));
+    let (scripts, findings) = explore(&mut pair, first, Duration::from_secs(seconds), false);
+    println!("{scripts} scripts of {} steps, accepted:", script::STEPS);
+    println!("{}", pair.coverage.table());
+    assert!(findings.is_empty(), "{}", report(&findings));
+    let never = pair.coverage.never(&pair.names);
+    assert!(scripts < SCRIPTS_ENOUGH || never.is_empty(), "never accepted: {never:?}");
+}
+
+#[test]
+fn generated_scripts_have_equal_replies_in_clusters() {
+    let Some(mut pair) = Pair::start_clusters() else { return };
+    let seconds = number_of("REDPOLL_DIFF_SECONDS").unwrap_or(DEFAULT_SECONDS) / 2;
+    let first = number_of("REDPOLL_DIFF_SEED").unwrap_or(1);
+    let (scripts, findings) = explore(&mut pair, first, Duration::from_secs(seconds), true);
     println!("{scripts} scripts of {} steps", script::STEPS);
     assert!(findings.is_empty(), "{}", report(&findings));
 }
 
 #[test]
 fn the_reference_agrees_with_itself() {
-    let (Some(reference), Some(subject)) = (start_oracle(&[]), start_oracle(&[])) else { return };
-    let known = known::Known { entries: Vec::new() };
-    let mut pair = Pair { reference, subject, known };
-    let (_, findings) = explore(&mut pair, 1, Duration::from_secs(3));
+    const DEBUG: [&str; 2] = ["--enable-debug-command", "yes"];
+    let pair = (start_oracle(&DEBUG), start_oracle(&DEBUG));
+    let (Some(reference), Some(subject)) = pair else { return };
+    let mut pair = Pair::of(reference, subject);
+    let (_, findings) = explore(&mut pair, 1, Duration::from_secs(3), false);
     assert!(findings.is_empty(), "{}", report(&findings));
 }
 
 #[test]
 fn a_server_that_behaves_differently_is_noticed() {
     // The same program, with one threshold and one policy changed.
-    let Some(reference) = start_oracle(&[]) else { return };
+    let Some(reference) = start_oracle(&["--enable-debug-command", "yes"]) else { return };
     let changed = ["--hash-max-listpack-entries", "100"];
     let subject = TestServer::start_kind(Kind::Redis, &changed);
-    let known = known::Known { entries: Vec::new() };
-    let mut pair = Pair { reference, subject, known };
-    let (_, findings) = explore(&mut pair, 1, Duration::from_secs(10));
+    let mut pair = Pair::of(reference, subject);
+    let (_, findings) = explore(&mut pair, 1, Duration::from_secs(10), false);
     let first = findings.first().expect("a finding");
     assert!(first.shortest.len() < script::STEPS / 10, "{}", report(&findings));
 }
@@ -75,29 +93,33 @@ fn known_differences_still_differ() {
         };
         let as_step = |line: &String| Step { words: words(line), how: script::How::Once };
         let steps: Vec<Step> = entry.shown_by.iter().map(as_step).collect();
-        let found = pair.run(&steps, 2);
+        let found = pair.run(&steps, Mode::plain(2));
         let (what, because) = (&entry.differs, &entry.because);
         assert!(found.is_err(), "differs no longer, take it out of known.txt: {what} ({because})");
     }
 }
 
-/// Runs scripts of ascending seeds, RESP2 and RESP3 in turn, until the time is over.
-fn explore(pair: &mut Pair, first: u64, limit: Duration) -> (u64, Vec<Finding>) {
+/// Runs scripts of ascending seeds until the time is over; `in_cluster`: with keys for a cluster.
+fn explore(pair: &mut Pair, first: u64, limit: Duration, in_cluster: bool) -> (u64, Vec<Finding>) {
     let grammars = grammar::all(&mut pair.reference.client());
     let known: HashSet<String> = metadata::command_list(&mut pair.subject.client()).collect();
-    let generator = Generator::new(&grammars, |name| known.contains(name));
-    assert!(generator.command_count() > 0, "COMMAND LIST names no command that scripts can use");
+    let mut generator = Generator::new(&grammars, |name| known.contains(name));
+    generator.in_cluster = in_cluster;
+    pair.names = generator.names();
+    assert!(!pair.names.is_empty(), "COMMAND LIST names no command that scripts can use");
     let deadline = Instant::now() + limit;
     let mut findings: BTreeMap<String, Finding> = BTreeMap::new();
     let mut seed = first;
     while (Instant::now() < deadline || seed == first) && findings.len() < FINDINGS_MAX {
-        let protocol = if seed.is_multiple_of(2) { 3 } else { 2 };
+        let mut mode = Mode::of(seed);
+        // DEBUG is open on the reference that stands alone.
+        mode.crosses &= !in_cluster;
         let steps = generator.script(seed);
-        if let Err(mismatch) = pair.run(&steps, protocol) {
+        if let Err(mismatch) = pair.run(&steps, mode) {
             let kind = mismatch.what.split(' ').next().unwrap_or_default().to_ascii_uppercase();
             findings.entry(kind).or_insert_with(|| {
-                let shortest = pair.shorten(&steps, &mismatch, protocol);
-                Finding { seed, protocol, mismatch, shortest }
+                let shortest = pair.shorten(&steps, &mismatch, mode);
+                Finding { seed, mode, mismatch, shortest }
             });
         }
         seed += 1;
@@ -112,10 +134,10 @@ fn number_of(variable: &str) -> Option<u64> {
 
 fn report(findings: &[Finding]) -> String {
     let mut out = format!("{} differences from the reference\n", findings.len());
-    for Finding { seed, protocol, mismatch, shortest } in findings {
+    for Finding { seed, mode, mismatch, shortest } in findings {
         let Mismatch { what, reference, subject, .. } = mismatch;
         let cut = |text: &str| text.chars().take(300).collect::<String>();
-        out += &format!("\nREDPOLL_DIFF_SEED={seed} (RESP{protocol}): {}\n", cut(what));
+        out += &format!("\nREDPOLL_DIFF_SEED={seed} ({mode:?}): {}\n", cut(what));
         out += &format!("  reference: {}\n  redpoll:   {}\n", cut(reference), cut(subject));
         out += "  shortest script:\n";
         for step in shortest.iter().take(20) {

@@ -1,5 +1,6 @@
 //! Scripts: lists of commands made from a seed.
 
+use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fastrand::Rng;
@@ -17,6 +18,8 @@ pub enum How {
     WholeScan,
     /// A PEXPIRE: then wait until the key is gone from both servers.
     UntilExpired,
+    /// On another connection than the rest.
+    ByOther,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +44,7 @@ impl Step {
             How::Once => line,
             How::WholeScan => format!("{line}   (to the end)"),
             How::UntilExpired => format!("{line}   (and wait)"),
+            How::ByOther => format!("{line}   (by another client)"),
         }
     }
 }
@@ -50,7 +54,7 @@ const LEFT_OUT: &[&str] = &[
     "migrate",
     "wait", // need other servers
     "dump",
-    "restore", // compared by the persistence tests
+    "restore", // see data.rs and restore.rs
     "object|help",
     "pfdebug",
     "pfselftest", // not for clients
@@ -76,8 +80,13 @@ const GROUPS: &[(&str, u32)] = &[
 const EXTRAS: &[&str] =
     &["echo", "ping", "select", "dbsize", "flushdb", "flushall", "swapdb", "publish", "spublish"];
 
+/// The tag that most keys have in a cluster.
+const TAG: &[u8] = b"{k}";
+
 /// Makes scripts from the grammars of the commands that both servers know.
 pub struct Generator {
+    /// Whether keys should be in one slot.
+    pub in_cluster: bool,
     /// By group, in the order of `GROUPS`; the last is `EXTRAS`.
     groups: Vec<(Vec<Grammar>, u32)>,
 }
@@ -98,12 +107,13 @@ impl Generator {
             .collect();
         groups.push((select(&|grammar| EXTRAS.contains(&grammar.name.as_str())), 1));
         groups.retain(|(grammars, _)| !grammars.is_empty());
-        Generator { groups }
+        Generator { in_cluster: false, groups }
     }
 
-    /// How many commands scripts are made of.
-    pub fn command_count(&self) -> usize {
-        self.groups.iter().map(|(grammars, _)| grammars.len()).sum()
+    /// The commands that scripts are made of.
+    pub fn names(&self) -> BTreeSet<String> {
+        let all = self.groups.iter().flat_map(|(grammars, _)| grammars);
+        all.map(|grammar| grammar.name.clone()).collect()
     }
 
     /// The script of a seed: always the same for the same commands.
@@ -126,10 +136,55 @@ impl Generator {
                     let words = vec![b"PEXPIRE".to_vec(), key, b"1".to_vec()];
                     steps.push(Step { words, how: How::UntilExpired });
                 }
+                4..=5 => self.transaction(&mut rng, now, &mut steps),
+                6..=9 => self.command_by_other(&mut rng, now, serial, &mut steps),
                 _ => self.command(&mut rng, now, serial, &mut steps),
             }
         }
+        if self.in_cluster {
+            steps.iter_mut().for_each(|step| into_one_slot(&mut rng, step));
+        }
         steps
+    }
+
+    /// A transaction that usually runs, with others who may write what it watches.
+    fn transaction(&self, rng: &mut Rng, now: u64, steps: &mut Vec<Step>) {
+        if !self.knows("watch") {
+            return;
+        }
+        if words::chance(rng, 60) {
+            for _ in 0..rng.u32(1..3) {
+                let group = words::pick(rng, GROUPS).0;
+                steps.push(Step::once(&[b"WATCH", &words::key(rng, group)]));
+            }
+            if words::chance(rng, 50) {
+                self.command_by_other(rng, now, steps.len(), steps);
+            }
+        }
+        steps.push(Step::once(&[b"MULTI"]));
+        for _ in 0..rng.u32(0..12) {
+            match rng.u32(..10) {
+                0 => self.command_by_other(rng, now, steps.len(), steps),
+                1 => steps.extend(self.knows("dbsize").then(|| Step::once(&[b"DBSIZE"]))),
+                _ => self.command(rng, now, steps.len(), steps),
+            }
+        }
+        let end: &[u8] = if words::chance(rng, 90) { b"EXEC" } else { b"DISCARD" };
+        steps.push(Step::once(&[end]));
+    }
+
+    /// A command for the other connection, which has no transactions.
+    fn command_by_other(&self, rng: &mut Rng, now: u64, serial: usize, steps: &mut Vec<Step>) {
+        let mut made = Vec::new();
+        self.command(rng, now, serial, &mut made);
+        let is_alone = |step: &Step| {
+            let first = step.words[0].to_ascii_uppercase();
+            let state = [&b"MULTI"[..], b"EXEC", b"DISCARD", b"WATCH", b"SELECT", b"SUBSCRIBE"];
+            step.how == How::Once && !state.contains(&first.as_slice())
+        };
+        made.retain(is_alone);
+        made.iter_mut().for_each(|step| step.how = How::ByOther);
+        steps.extend(made);
     }
 
     fn knows(&self, name: &str) -> bool {
@@ -146,7 +201,10 @@ impl Generator {
         });
         let (grammars, _) = chosen.expect("the ticket is below the total");
         let grammar = &grammars[rng.usize(..grammars.len())];
-        let rare = matches!(grammar.name.as_str(), "flushall" | "flushdb" | "swapdb" | "select");
+        let rare = matches!(
+            grammar.name.as_str(),
+            "flushall" | "flushdb" | "swapdb" | "select" | "multi" | "watch"
+        );
         if rare && !words::chance(rng, 15) {
             return;
         }
@@ -154,7 +212,7 @@ impl Generator {
         if words::chance(rng, 6) {
             spoil(rng, grammar, &mut command);
         }
-        if grammar.name == "sort" && has_word(&command, b"BY") && has_word(&command, b"STORE") {
+        if grammar.name == "sort" && has_word(&command, b"STORE") && is_open_sort(&command) {
             return; // A list in an order that is up to the server.
         }
         let scans = grammar.name.ends_with("scan") && is_whole_scan(&command);
@@ -170,6 +228,24 @@ impl Generator {
 
 fn has_word(command: &[Vec<u8>], word: &[u8]) -> bool {
     command.iter().any(|own| own.eq_ignore_ascii_case(word))
+}
+
+/// Whether the order of a SORT is up to the server: elements of a set that are not sorted, or sorted
+/// by texts that may be equal.
+pub fn is_open_sort(command: &[Vec<u8>]) -> bool {
+    let by = command.iter().rposition(|word| word.eq_ignore_ascii_case(b"BY"));
+    let pattern = by.and_then(|by| command.get(by + 1));
+    pattern.is_some_and(|by| !by.contains(&b'*') || has_word(command, b"ALPHA"))
+}
+
+/// Gives all keys of a step the same tag, with few exceptions.
+fn into_one_slot(rng: &mut Rng, step: &mut Step) {
+    if words::chance(rng, 6) {
+        return;
+    }
+    for word in step.words.iter_mut().skip(1).filter(|word| words::is_key(word)) {
+        *word = [TAG, word].concat();
+    }
 }
 
 fn is_whole_scan(command: &[Vec<u8>]) -> bool {
@@ -206,12 +282,15 @@ fn big_value(rng: &mut Rng) -> Step {
             })
             .collect()
     };
-    let (name, group, items) = match rng.u32(..6) {
+    let (name, group, items) = match rng.u32(..9) {
         0 => ("HSET", "hash", each("v", true)),
         1 => ("SADD", "set", each("", false)),
         2 => ("SADD", "set", each("m", false)),
         3 => ("RPUSH", "list", each("element-", false)),
         4 => ("ZADD", "sorted-set", each("m", true)),
+        5 => ("PFADD", "hyperloglog", each("many", false)),
+        6 => ("RPUSH", "list", vec![vec![b'e'; 9000]; 3]),
+        7 => ("HSET", "hash", vec![b"f".to_vec(), vec![b'v'; 20_000]]),
         _ => ("APPEND", "string", vec![vec![b'x'; count]]),
     };
     let mut words = vec![name.into(), words::key(rng, group)];

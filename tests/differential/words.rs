@@ -143,12 +143,25 @@ pub fn key(rng: &mut Rng, group: &str) -> Vec<u8> {
     }
 }
 
+/// Is this one of the keys that commands meet each other at?
+pub fn is_key(word: &[u8]) -> bool {
+    KEYS_OF_GROUPS.iter().any(|(_, keys)| keys.iter().any(|key| key.as_bytes() == word))
+}
+
 pub fn double(rng: &mut Rng) -> Vec<u8> {
     if chance(rng, 8) { odd(rng) } else { pick(rng, DOUBLES).to_vec() }
 }
 
 pub fn pattern(rng: &mut Rng) -> Vec<u8> {
     pick(rng, PATTERNS).to_vec()
+}
+
+/// What SORT sorts by, or gets.
+pub fn sort_pattern(rng: &mut Rng, name: &str) -> Vec<u8> {
+    let by: &[&[u8]] = &[b"s*", b"s*", b"h*->a", b"h*->1", b"*", b"nosort", b"x*->f", b"h*->"];
+    let get: &[&[u8]] = &[b"#", b"s*", b"h*->a", b"h*->b", b"*", b"l*", b"none", b"h*->"];
+    let pool = if name == "pattern" && chance(rng, 50) { by } else { get };
+    pick(rng, pool).to_vec()
 }
 
 /// A point in time: far ahead, long past, or none at all.

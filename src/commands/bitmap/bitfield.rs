@@ -213,10 +213,10 @@ fn write(cx: &mut Ctx<'_>, key: &Key<'_>, steps: &[Step]) -> CmdResult<Reply> {
     let out = &mut *cx.out;
     out.array(steps.len());
     let changed = cx.db.edit_string(key, needed, |bytes| {
-        let mut changed = false;
+        let mut changed = 0;
         for step in steps {
             let (reply, has_changed) = step.run(bytes);
-            changed |= has_changed;
+            changed += usize::from(has_changed);
             match reply {
                 Some(value) => out.int(value),
                 None => out.null(),
@@ -226,8 +226,8 @@ fn write(cx: &mut Ctx<'_>, key: &Key<'_>, steps: &[Step]) -> CmdResult<Reply> {
     })?;
     // Redis forgets to report a string that only grew because what was to be written there did not
     // fit; its replicas then differ from it.
-    if changed || needed > len {
-        cx.changed(key, Event::string("setbit"));
+    if changed > 0 || needed > len {
+        cx.changed_by(key, Event::string("setbit"), changed.max(1));
     }
     Ok(Reply::Written)
 }

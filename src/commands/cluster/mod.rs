@@ -183,10 +183,7 @@ fn local_facts(cx: &Ctx<'_>, command: &Admin) -> LocalFacts {
 
 /// More arguments than a subcommand with optional ones has.
 fn too_many(args: &Args<'_>) -> CmdError {
-    let typed = String::from_utf8_lossy(args.request().arg(1)).into_owned();
-    CmdError::owned(format!(
-        "ERR unknown subcommand or wrong number of arguments for '{typed}'. Try CLUSTER HELP."
-    ))
+    CmdError::unknown_form("cluster", args.request().arg(1))
 }
 
 #[cfg(test)]

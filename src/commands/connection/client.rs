@@ -133,8 +133,7 @@ fn client_setinfo(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         b"LIB-NAME" => ("lib-name", &mut details.lib_name),
         b"LIB-VER" => ("lib-ver", &mut details.lib_version),
         _ => {
-            let attribute = String::from_utf8_lossy(attribute);
-            return Err(CmdError::owned(format!("ERR Unrecognized option '{attribute}'")));
+            return Err(CmdError::echoing(&[b"ERR Unrecognized option '", attribute, b"'"]));
         }
     };
     if !is_printable_word(value) {

@@ -103,10 +103,7 @@ impl Class {
             b"master" => Ok(Class::Primary),
             b"slave" | b"replica" => Ok(Class::Replica),
             b"pubsub" => Ok(Class::Pubsub),
-            _ => {
-                let name = String::from_utf8_lossy(name);
-                Err(CmdError::owned(format!("ERR Unknown client type '{name}'")))
-            }
+            _ => Err(CmdError::echoing(&[b"ERR Unknown client type '", name, b"'"])),
         }
     }
 
@@ -203,8 +200,7 @@ fn client_kill(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
             b"USER" => {
                 filter.user = Some(value);
                 if cx.server.acl.users().get(value).is_none() {
-                    let name = String::from_utf8_lossy(value);
-                    return Err(CmdError::owned(format!("ERR No such user '{name}'")));
+                    return Err(CmdError::echoing(&[b"ERR No such user '", value, b"'"]));
                 }
             }
             b"SKIPME" => {

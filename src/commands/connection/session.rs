@@ -175,10 +175,8 @@ fn hello(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
             }
             b"SETNAME" if args.left() >= 1 => name = Some(args.bytes()?),
             _ => {
-                let option = String::from_utf8_lossy(token.raw());
-                return Err(CmdError::owned(format!(
-                    "ERR Syntax error in HELLO option '{option}'"
-                )));
+                let text = b"ERR Syntax error in HELLO option '";
+                return Err(CmdError::echoing(&[text, token.raw(), b"'"]));
             }
         }
     }

@@ -28,8 +28,7 @@ impl Conditions {
                 b"GT" => said.gt = true,
                 b"LT" => said.lt = true,
                 _ => {
-                    let option = String::from_utf8_lossy(token.raw());
-                    return Err(CmdError::owned(format!("ERR Unsupported option {option}")));
+                    return Err(CmdError::echoing(&[b"ERR Unsupported option ", token.raw()]));
                 }
             }
         }

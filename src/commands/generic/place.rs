@@ -81,7 +81,7 @@ fn renamenx(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
 fn rename_to(cx: &mut Ctx<'_>, from: &Key<'_>, to: &Key<'_>) {
     let entry = cx.db.take(from).expect("the caller has seen the key");
     cx.db.put(to, entry);
-    cx.changed(from, Event::generic("rename_from"));
+    cx.changed_by(from, Event::generic("rename_from"), 0);
     cx.changed(to, Event::generic("rename_to"));
 }
 
@@ -175,7 +175,7 @@ fn move_key(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     }
     let entry = cx.db.take(&key).expect("it was just seen");
     cx.db.put(&there, entry);
-    cx.changed(&key, Event::generic("move_from"));
+    cx.changed_by(&key, Event::generic("move_from"), 0);
     cx.changed(&there, Event::generic("move_to"));
     Ok(Reply::Flag(true))
 }

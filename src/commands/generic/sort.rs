@@ -370,7 +370,7 @@ fn store(
     let len = list.len();
     if len > 0 {
         cx.db.put_collection(&key, list);
-        cx.changed(&key, Event::list("sortstore"));
+        cx.changed_by(&key, Event::list("sortstore"), len);
     } else if cx.db.remove(&key) {
         cx.changed(&key, Event::DEL);
     }

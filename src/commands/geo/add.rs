@@ -75,7 +75,7 @@ fn geoadd(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     if changed > 0 && cx.followers.contains(Followers::LOGGED) {
         propagate(cx, args, options, &elements)?;
     }
-    Ok(Reply::Int(if count_changes { changed } else { added }))
+    Ok(Reply::Int(if count_changes { changed as i64 } else { added }))
 }
 
 /// Replicas get the scores.

@@ -190,8 +190,8 @@ impl<'a> Request<'a> {
             )));
         }
         let one_of = |what: &str| {
-            let called = String::from_utf8_lossy(args.request().arg(0)).into_owned();
-            CmdError::owned(format!("ERR exactly one of {what} can be specified for {called}"))
+            let text = format!("ERR exactly one of {what} can be specified for ");
+            CmdError::echoing(&[text.as_bytes(), args.request().arg(0)])
         };
         if form.is_search() && self.centred.is_none() {
             return Err(one_of("FROMMEMBER or FROMLONLAT"));
@@ -268,6 +268,6 @@ impl<'a> Request<'a> {
                 result.insert(member.text(&mut digits), score, &limits);
             }
         }
-        Ok(store::put(cx, target, result, event))
+        Ok(store::put(cx, target, result, event, true))
     }
 }

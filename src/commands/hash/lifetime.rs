@@ -59,8 +59,7 @@ impl<'a> Options<'a> {
                 }
                 word if lifetime.take(word, args).map_err(|_| rivals.clone())? => {}
                 _ => {
-                    let word = String::from_utf8_lossy(token.raw());
-                    return Err(CmdError::owned(format!("ERR unknown argument: {word}")));
+                    return Err(CmdError::echoing(&[b"ERR unknown argument: ", token.raw()]));
                 }
             }
         }

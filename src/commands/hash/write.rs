@@ -72,13 +72,13 @@ fn set_pairs(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<i64> {
     }
     let limits = cx.limits();
     let mut hash = cx.db.get_or_create::<Hash>(&key)?;
-    let mut added = 0;
+    let (mut added, count) = (0, args.left() / 2);
     while args.left() > 0 {
         let (field, value) = (args.bytes()?, args.bytes()?);
         added += i64::from(hash.insert(field, value, &limits));
     }
     drop(hash);
-    cx.changed(&key, HSET_EVENT);
+    cx.changed_by(&key, HSET_EVENT, count);
     Ok(added)
 }
 
@@ -134,14 +134,14 @@ fn hdel(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     };
     let mut removed = 0;
     while args.left() > 0 {
-        removed += i64::from(hash.remove(args.bytes()?));
+        removed += usize::from(hash.remove(args.bytes()?));
     }
     drop(hash);
     if removed > 0 {
-        cx.changed(&key, Event::hash("hdel"));
+        cx.changed_by(&key, Event::hash("hdel"), removed);
         if cx.db.remove_if_empty(&key) {
-            cx.changed(&key, Event::DEL);
+            cx.changed_by(&key, Event::DEL, 0);
         }
     }
-    Ok(Reply::Int(removed))
+    Ok(Reply::Int(removed as i64))
 }

@@ -37,27 +37,28 @@ fn pfadd(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let (mut hll, mut changed) = match existing {
         Some(Existing::Dense) => {
             let changed = cx.db.edit_string(&key, 0, |bytes| add_dense(bytes, args))??;
-            if changed {
-                cx.changed(&key, PFADD_EVENT);
+            if changed > 0 {
+                cx.changed_by(&key, PFADD_EVENT, changed);
             }
-            return Ok(Reply::Flag(changed));
+            return Ok(Reply::Flag(changed > 0));
         }
-        Some(Existing::Sparse(bytes)) => (bytes, false),
-        None => (hyperloglog::new(), true),
+        Some(Existing::Sparse(bytes)) => (bytes, 0),
+        None => (hyperloglog::new(), 1),
     };
     let sparse_max_bytes = cx.settings.hll_sparse_max_bytes;
     while args.left() > 0 {
         let element = args.bytes()?;
-        changed |= hyperloglog::add(&mut hll, element, sparse_max_bytes).map_err(refuse)?;
+        let raised = hyperloglog::add(&mut hll, element, sparse_max_bytes).map_err(refuse)?;
+        changed += usize::from(raised);
     }
-    if changed {
+    if changed > 0 {
         store(cx, &key, hll);
-        cx.changed(&key, PFADD_EVENT);
+        cx.changed_by(&key, PFADD_EVENT, changed);
     } else {
         // Looked at for writing, it is a raw string from now on.
         cx.db.edit_string(&key, 0, |_| ())?;
     }
-    Ok(Reply::Flag(changed))
+    Ok(Reply::Flag(changed > 0))
 }
 
 /// A key's HyperLogLog: the dense form is changed in place.
@@ -66,10 +67,11 @@ enum Existing {
     Sparse(Vec<u8>),
 }
 
-fn add_dense(hll: &mut [u8], args: &mut Args<'_>) -> CmdResult<bool> {
-    let mut changed = false;
+/// How many registers were raised.
+fn add_dense(hll: &mut [u8], args: &mut Args<'_>) -> CmdResult<usize> {
+    let mut changed = 0;
     while args.left() > 0 {
-        changed |= hyperloglog::add_dense(hll, args.bytes()?);
+        changed += usize::from(hyperloglog::add_dense(hll, args.bytes()?));
     }
     Ok(changed)
 }

@@ -60,8 +60,8 @@ fn pfdebug(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
             Ok(Reply::Flag(!dense))
         }
         _ => {
-            let name = String::from_utf8_lossy(subcommand.raw());
-            Err(CmdError::owned(format!("ERR Unknown PFDEBUG subcommand '{name}'")))
+            let name = subcommand.raw();
+            Err(CmdError::echoing(&[b"ERR Unknown PFDEBUG subcommand '", name, b"'"]))
         }
     }
 }

@@ -65,7 +65,7 @@ fn lrem(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let is_empty = list.is_empty();
     drop(list);
     if count > 0 {
-        removed(cx, &key, "lrem", is_empty);
+        removed(cx, &key, "lrem", (count, is_empty));
     }
     Ok(Reply::Int(count as i64))
 }
@@ -99,9 +99,6 @@ fn ltrim(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let is_empty = list.is_empty();
     drop(list);
     // Redis tells of it even if nothing had to go.
-    removed(cx, &key, "ltrim", is_empty);
-    if kept.len() == len {
-        cx.propagate_nothing();
-    }
+    removed(cx, &key, "ltrim", (len - kept.len(), is_empty));
     Ok(Reply::Ok)
 }

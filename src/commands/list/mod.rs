@@ -60,13 +60,13 @@ const fn pushed(end: End) -> Event {
     })
 }
 
-/// Reports that elements were removed, and deletes a list without any.
+/// Reports that so many elements were removed, and deletes a list without any.
 #[inline]
-fn removed(cx: &mut Ctx<'_>, key: &Key<'_>, event: &'static str, is_empty: bool) {
-    cx.changed(key, Event::list(event));
+fn removed(cx: &mut Ctx<'_>, key: &Key<'_>, event: &'static str, (count, is_empty): (usize, bool)) {
+    cx.changed_by(key, Event::list(event), count);
     if is_empty {
         cx.db.remove_if_empty(key);
-        cx.changed(key, Event::DEL);
+        cx.changed_by(key, Event::DEL, 0);
     }
 }
 

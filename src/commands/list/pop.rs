@@ -71,7 +71,7 @@ pub(super) fn pop_one(cx: &mut Ctx<'_>, key: &Key<'_>, end: End) -> CmdResult<bo
     list.pop(end, &limits, |element| bulk_value(cx.out, element));
     let is_empty = list.is_empty();
     drop(list);
-    removed(cx, key, popped(end), is_empty);
+    removed(cx, key, popped(end), (1, is_empty));
     Ok(true)
 }
 
@@ -87,7 +87,7 @@ fn pop_several(cx: &mut Ctx<'_>, key: &Key<'_>, args: &mut Args<'_>, end: End) -
     }
     let count = count.min(list.len());
     let is_empty = take(list, end, count, &limits, cx.out);
-    removed(cx, key, popped(end), is_empty);
+    removed(cx, key, popped(end), (count, is_empty));
     Ok(Reply::Written)
 }
 
@@ -180,7 +180,7 @@ impl<'a> Wanted<'a> {
             cx.out.bulk(key.bytes);
             let count = self.count.min(list.len());
             let is_empty = take(list, self.end, count, &limits, cx.out);
-            removed(cx, key, popped(self.end), is_empty);
+            removed(cx, key, popped(self.end), (count, is_empty));
             let mut digits = itoa::Buffer::new();
             cx.propagate(&[pop_name(self.end), key.bytes, digits.format(count).as_bytes()]);
             return Ok(true);

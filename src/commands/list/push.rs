@@ -92,12 +92,13 @@ fn push(cx: &mut Ctx<'_>, args: &mut Args<'_>, end: End, creates: bool) -> CmdRe
             None => return Ok(Reply::Int(0)),
         }
     };
+    let count = args.left();
     while args.left() > 0 {
         list.push(end, args.bytes()?, &limits);
     }
     let len = list.len();
     drop(list);
-    cx.changed(&key, pushed(end));
+    cx.changed_by(&key, pushed(end), count);
     Ok(Reply::Int(len as i64))
 }
 

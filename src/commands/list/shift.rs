@@ -112,7 +112,7 @@ impl<'a> Shift<'a> {
         }
         cx.out.bulk(&element);
         cx.changed(destination, pushed(*to));
-        removed(cx, source, popped(*from), is_empty);
+        removed(cx, source, popped(*from), (0, is_empty));
         Ok(true)
     }
 }

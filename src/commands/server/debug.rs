@@ -59,12 +59,7 @@ fn debug(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         .find(|(word, counts, _)| word.as_bytes() == name.upper() && counts.contains(&left));
     match found {
         Some((_, _, action)) => action(cx, args),
-        None => {
-            let name = String::from_utf8_lossy(name.raw());
-            Err(CmdError::owned(format!(
-                "ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP."
-            )))
-        }
+        None => Err(CmdError::unknown_form("debug", name.raw())),
     }
 }
 
@@ -120,7 +115,7 @@ fn set_active_expire(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> 
 }
 
 fn error(_: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
-    Err(CmdError::owned(String::from_utf8_lossy(args.bytes()?).into_owned()))
+    Err(CmdError::echoing(&[args.bytes()?]))
 }
 
 fn log(_: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {

@@ -21,8 +21,7 @@ pub const DBSIZE: Command = Command::new(
 );
 
 fn dbsize(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
-    let (keys, _) = cx.db.keyspace().counts(cx.client.db);
-    Ok(Reply::Int(keys as i64))
+    Ok(Reply::Int(cx.db.size(cx.client.db) as i64))
 }
 
 pub const FLUSHDB: Command = Command::new(

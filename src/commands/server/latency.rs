@@ -125,10 +125,9 @@ pub const LATENCY_GRAPH: Command = Command::new(
 fn latency_graph(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let event = args.bytes()?;
     let name = String::from_utf8_lossy(event);
-    let spikes =
-        cx.server.latency.get(event).ok_or_else(|| {
-            CmdError::owned(format!("ERR No samples available for event '{name}'"))
-        })?;
+    let spikes = cx.server.latency.get(event).ok_or_else(|| {
+        CmdError::echoing(&[b"ERR No samples available for event '", event, b"'"])
+    })?;
     let graph = draw(&name, &spikes, cx.now.as_secs());
     cx.out.verbatim(*b"txt", graph.as_bytes());
     Ok(Reply::Written)

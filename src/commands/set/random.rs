@@ -47,7 +47,7 @@ fn spop(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let is_empty = set.is_empty();
     drop(set);
     cx.out.bulk(&member);
-    removed(cx, &key, POPPED, is_empty);
+    removed(cx, &key, POPPED, (1, is_empty));
     cx.propagate(&[b"SREM", key.bytes, &member]);
     Ok(Reply::Written)
 }
@@ -60,12 +60,13 @@ fn pop_several(cx: &mut Ctx<'_>, key: &Key<'_>, args: &mut Args<'_>) -> CmdResul
         return Ok(Reply::Written);
     };
     if count >= set.len() {
-        cx.out.set(set.len());
+        let len = set.len();
+        cx.out.set(len);
         set.iter().for_each(|member| bulk_value(cx.out, member));
         drop(set);
-        cx.changed(key, POPPED);
+        cx.changed_by(key, POPPED, len);
         cx.db.remove(key);
-        cx.changed(key, Event::DEL);
+        cx.changed_by(key, Event::DEL, 0);
         cx.propagate(&[b"DEL", key.bytes]);
         return Ok(Reply::Written);
     }
@@ -79,7 +80,7 @@ fn pop_several(cx: &mut Ctx<'_>, key: &Key<'_>, args: &mut Args<'_>) -> CmdResul
     }
     drop(set);
     gone.iter().for_each(|member| cx.propagate(&[b"SREM", key.bytes, member]));
-    cx.changed(key, POPPED);
+    cx.changed_by(key, POPPED, count);
     Ok(Reply::Written)
 }
 

@@ -36,13 +36,13 @@ fn sadd(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let mut set = cx.db.get_or_create::<Set>(&key)?;
     let mut added = 0;
     while args.left() > 0 {
-        added += i64::from(set.insert(args.bytes()?, &limits));
+        added += usize::from(set.insert(args.bytes()?, &limits));
     }
     drop(set);
     if added > 0 {
-        cx.changed(&key, ADDED);
+        cx.changed_by(&key, ADDED, added);
     }
-    Ok(Reply::Int(added))
+    Ok(Reply::Int(added as i64))
 }
 
 pub const SREM: Command = Command::new(
@@ -70,23 +70,28 @@ fn srem(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     };
     let mut count = 0;
     while args.left() > 0 {
-        count += i64::from(set.remove(args.bytes()?));
+        count += usize::from(set.remove(args.bytes()?));
     }
     let is_empty = set.is_empty();
     drop(set);
     if count > 0 {
-        removed(cx, &key, REMOVED, is_empty);
+        removed(cx, &key, REMOVED, (count, is_empty));
     }
-    Ok(Reply::Int(count))
+    Ok(Reply::Int(count as i64))
 }
 
-/// Reports that members were removed, and deletes a set without any.
+/// Reports that so many members were removed, and deletes a set without any.
 #[inline]
-pub(super) fn removed(cx: &mut Ctx<'_>, key: &Key<'_>, event: Event, is_empty: bool) {
-    cx.changed(key, event);
+pub(super) fn removed(
+    cx: &mut Ctx<'_>,
+    key: &Key<'_>,
+    event: Event,
+    (count, is_empty): (usize, bool),
+) {
+    cx.changed_by(key, event, count);
     if is_empty {
         cx.db.remove_if_empty(key);
-        cx.changed(key, Event::DEL);
+        cx.changed_by(key, Event::DEL, 0);
     }
 }
 
@@ -133,7 +138,7 @@ fn smove(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let is_empty = set.is_empty();
     drop(set);
     let added = cx.db.get_or_create::<Set>(&destination)?.insert(member, &limits);
-    removed(cx, &source, REMOVED, is_empty);
+    removed(cx, &source, REMOVED, (1, is_empty));
     if added {
         cx.changed(&destination, ADDED);
     }

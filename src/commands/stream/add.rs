@@ -120,7 +120,7 @@ fn xadd(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     drop(stream);
     cx.changed(&key, Event::stream("xadd"));
     if trimmed > 0 {
-        cx.changed(&key, XTRIM_EVENT);
+        cx.changed_by(&key, XTRIM_EVENT, 0);
     }
     propagate::add(cx, &key, (wanted, id), trim, &fields);
     write_id(cx.out, id);

@@ -117,9 +117,8 @@ impl<'a> Claim<'a> {
                 }
                 b"LASTID" if args.left() > 0 => self.last_id = Some(ids::read(args.bytes()?)?),
                 _ => {
-                    let option = group::shown(token.raw());
-                    let text = format!("ERR Unrecognized XCLAIM option '{option}'");
-                    return Err(CmdError::owned(text));
+                    let text = b"ERR Unrecognized XCLAIM option '";
+                    return Err(CmdError::echoing(&[text, token.raw(), b"'"]));
                 }
             }
         }
@@ -168,7 +167,8 @@ impl<'a> Claim<'a> {
             reader.created(cx);
         }
         if moved || !self.claimed.is_empty() || !self.gone.is_empty() {
-            cx.noted(key, None);
+            let touched = self.claimed.len() + self.gone.len();
+            cx.noted_by(key, None, touched.max(1));
         }
         if !is_logged(cx) {
             return;

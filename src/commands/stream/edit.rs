@@ -48,7 +48,7 @@ fn xdel(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let removed = ids.into_iter().filter(|&id| stream.remove(id)).count();
     drop(stream);
     if removed > 0 {
-        cx.changed(&key, Event::stream("xdel"));
+        cx.changed_by(&key, Event::stream("xdel"), removed);
     }
     Ok(Reply::Int(removed as i64))
 }

@@ -31,29 +31,22 @@ const ENTRIES_READ_ARG: Arg = Arg::int("entries_read").token("ENTRIESREAD").opti
 const CONSUMER_ARGS: &[Arg] =
     &[Arg::key("key"), Arg::string("groupname"), Arg::string("consumername")];
 
-/// A name as error texts have it: up to a zero byte, where C ends its texts.
-pub fn shown(name: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(name.split(|&byte| byte == 0).next().unwrap_or_default())
-}
-
 /// The error for a group that is not there, or whose stream is not.
 pub fn missing(key: &Key<'_>, group: &[u8], context: &str) -> CmdError {
-    let (key, group) = (shown(key.bytes), shown(group));
-    CmdError::owned(format!("NOGROUP No such key '{key}' or consumer group '{group}'{context}"))
+    let text = b"NOGROUP No such key '";
+    let or = b"' or consumer group '";
+    CmdError::echoing(&[text, key.bytes, or, group, b"'", context.as_bytes()])
 }
 
 /// The error for a group that a stream does not have.
 pub fn unknown(key: &Key<'_>, group: &[u8]) -> CmdError {
-    let (key, group) = (shown(key.bytes), shown(group));
-    CmdError::owned(format!("NOGROUP No such consumer group '{group}' for key name '{key}'"))
+    let text = b"NOGROUP No such consumer group '";
+    CmdError::echoing(&[text, group, b"' for key name '", key.bytes, b"'"])
 }
 
 /// The error for arguments that a subcommand of `container` does not understand.
 pub fn unknown_option(args: &Args<'_>, container: &str) -> CmdError {
-    let name = shown(args.request().arg(1));
-    CmdError::owned(format!(
-        "ERR unknown subcommand or wrong number of arguments for '{name}'. Try {container} HELP."
-    ))
+    CmdError::unknown_form(container, args.request().arg(1))
 }
 
 /// Notes that a consumer takes something from its group, which is made if it is new; whether it is.

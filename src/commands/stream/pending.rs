@@ -43,7 +43,7 @@ fn xack(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let acknowledged = ids.into_iter().filter(|&id| group.acknowledge(id)).count();
     drop(stream);
     if acknowledged > 0 {
-        cx.noted(&key, None);
+        cx.noted_by(&key, None, acknowledged);
     }
     Ok(Reply::Int(acknowledged as i64))
 }

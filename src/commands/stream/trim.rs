@@ -157,7 +157,7 @@ fn xtrim(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let exact = trim.approximate.then(|| ExactTrim::of(trim, &stream));
     drop(stream);
     if removed > 0 {
-        cx.changed(&key, XTRIM_EVENT);
+        cx.changed_by(&key, XTRIM_EVENT, removed);
         if let Some(exact) = exact {
             propagate::trim(cx, &key, &exact);
         }

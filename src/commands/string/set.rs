@@ -173,7 +173,7 @@ fn store(cx: &mut Ctx<'_>, key: &Key<'_>, value: NewStr<'_>, lifetime: Lifetime)
     cx.db.set_string(key, value, lifetime);
     cx.changed(key, SET_EVENT);
     if matches!(lifetime, Lifetime::Until(_)) {
-        cx.changed(key, Event::EXPIRE);
+        cx.changed_by(key, Event::EXPIRE, 0);
     }
 }
 

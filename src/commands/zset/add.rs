@@ -76,13 +76,13 @@ fn zadd(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         Ok((score, args.bytes()?))
     });
     let Changes { added, changed } = add(cx, &key, options.condition, elements)?;
-    Ok(Reply::Int(if options.count_changes { changed } else { added }))
+    Ok(Reply::Int(if options.count_changes { changed as i64 } else { added }))
 }
 
 /// How many members an addition has added, and how many it has added or changed.
 pub struct Changes {
     pub added: i64,
-    pub changed: i64,
+    pub changed: usize,
 }
 
 /// Sets the scores of members where the condition allows it.
@@ -112,7 +112,7 @@ pub fn add<'m>(
         }
     }
     if changed > 0 {
-        cx.changed(key, Event::zset("zadd"));
+        cx.changed_by(key, Event::zset("zadd"), changed);
     }
     Ok(Changes { added, changed })
 }

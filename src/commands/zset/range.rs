@@ -84,7 +84,7 @@ fn zrangestore(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let (target, source) = (args.key()?, args.key()?);
     let query = Query::read(args, Form { scores: false, ..Form::ANY })?;
     let found = query.copy(cx, &source)?;
-    Ok(store::put(cx, &target, found, Event::zset("zrangestore")))
+    Ok(store::put(cx, &target, found, Event::zset("zrangestore"), false))
 }
 
 pub const ZREVRANGE: Command = Command::new(

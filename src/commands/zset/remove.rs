@@ -49,11 +49,11 @@ fn zrem(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
 /// Reports that so many members were removed, and deletes the key if those were all.
 pub fn settle(cx: &mut Ctx<'_>, key: &Key<'_>, removed: usize, emptied: bool, event: Event) {
     if removed > 0 {
-        cx.changed(key, event);
+        cx.changed_by(key, event, removed);
     }
     if emptied {
         cx.db.remove(key);
-        cx.changed(key, Event::DEL);
+        cx.changed_by(key, Event::DEL, 0);
     }
 }
 

@@ -21,12 +21,12 @@ const STORE: &[KeySpec] = &[
 ];
 
 /// Stores a sorted set in place of what was there, or deletes that if it is empty; replies how
-/// many members it has.
-pub fn put(cx: &mut Ctx<'_>, target: &Key<'_>, zset: Zset, event: Event) -> Reply {
+/// many members it has. One change, unless `each` member counts.
+pub fn put(cx: &mut Ctx<'_>, target: &Key<'_>, zset: Zset, event: Event, each: bool) -> Reply {
     let len = zset.len();
     if len > 0 {
         cx.db.put_collection(target, zset);
-        cx.changed(target, event);
+        cx.changed_by(target, event, if each { len } else { 1 });
     } else if cx.db.remove(target) {
         cx.changed(target, Event::DEL);
     }
@@ -50,7 +50,7 @@ fn store(
     for (member, score) in elements.in_order() {
         zset.insert(member, score, &limits);
     }
-    Ok(put(cx, &target, zset, event))
+    Ok(put(cx, &target, zset, event, false))
 }
 
 pub const ZUNIONSTORE: Command = Command::new(

@@ -326,6 +326,15 @@ impl<'k> Held<'k> {
         self.draws >> 16
     }
 
+    /// How many keys a database has, those included that this batch has added so far.
+    #[must_use]
+    pub fn size(&self, db: u8) -> usize {
+        let grown = |hold: &Hold<'_>| hold.store.len() as i64 - i64::from(hold.keys);
+        let here = self.holds.iter().filter(|hold| hold.place.db == db);
+        let keys = self.keyspace.counts(db).0 as i64 + here.map(grown).sum::<i64>();
+        usize::try_from(keys).unwrap_or(0)
+    }
+
     /// Lets go of all slots, when the batch's effects are in the log.
     pub fn release(mut self) -> Counters {
         self.unlock();
