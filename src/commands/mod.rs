@@ -28,6 +28,7 @@ mod monitor;
 pub mod permission;
 pub mod pubsub;
 pub mod replication;
+pub mod reference;
 pub mod scan;
 pub mod server;
 pub mod set;

@@ -240,14 +240,34 @@ impl Held<'_> {
     #[inline]
     pub fn read(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
         let Some(spot) = self.live(key) else {
-            self.counters.misses += 1;
-            if self.tell_missed {
-                self.note(IncidentKind::Missed, key);
-            }
+            self.miss(key);
             return None;
         };
         self.counters.hits += 1;
         Some(self.used(key, spot).into_view())
+    }
+
+    /// Looks a key up to tell what it is: counts a hit or a miss, but no use.
+    #[inline]
+    pub fn inspect(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        match self.live(key) {
+            Some(spot) => {
+                self.counters.hits += 1;
+                Some(self.store(key).at(key.hash, spot))
+            }
+            None => {
+                self.miss(key);
+                None
+            }
+        }
+    }
+
+    #[inline]
+    fn miss(&mut self, key: &Key<'_>) {
+        self.counters.misses += 1;
+        if self.tell_missed {
+            self.note(IncidentKind::Missed, key);
+        }
     }
 
     /// Looks a key up and leaves no trace; an expired one is not shown, but stays.
@@ -335,6 +355,15 @@ impl Held<'_> {
     /// Adds an entry under a key that [`Held::live`] did not find.
     #[inline]
     fn add(&mut self, key: &Key<'_>, entry: Entry) {
+        self.add_quietly(key, entry);
+        if self.tell_created {
+            self.note(IncidentKind::Created, key);
+        }
+    }
+
+    /// As [`Held::add`]; nobody is told that the key came to be.
+    #[inline]
+    fn add_quietly(&mut self, key: &Key<'_>, entry: Entry) {
         if self.expiry == Expiry::Hide
             && let Some(hidden) = self.store(key).locate(key.hash, key.bytes)
         {
@@ -349,9 +378,6 @@ impl Held<'_> {
         let mut entry = self.change(key).insert(key.hash, entry, hasher);
         if let Some(history) = history {
             entry.set_lru(history);
-        }
-        if self.tell_created {
-            self.note(IncidentKind::Created, key);
         }
     }
 
@@ -430,7 +456,7 @@ impl Held<'_> {
             return;
         }
         let entry = Entry::collection(key.bytes, value, None, self.clock.fresh());
-        self.put(key, entry);
+        if self.remove(key) { self.add_quietly(key, entry) } else { self.add(key, entry) }
     }
 
     /// A copy of what is stored under `from`, to be put under another key. Collections are copied

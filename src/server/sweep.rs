@@ -70,7 +70,6 @@ impl Sweep {
             let swept = self.sweeper.run(&server.keyspace, now, VISITS, &mut garbage, lapsed);
             drop(pass);
             stats.expired_keys.add(swept.removed as u64);
-            stats.dirty.add(swept.removed as u64);
             let freed = garbage.len() as u64;
             drop(garbage);
             server.stats.lazyfreed_objects.fetch_add(freed, Ordering::Relaxed);

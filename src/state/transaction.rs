@@ -39,6 +39,10 @@ impl Default for Transaction {
 
 impl Transaction {
     pub fn queue(&mut self, request: OwnedRequest, command: usize, flags: Flags, exclusive: bool) {
+        // Nothing more of it will run.
+        if self.failed {
+            return;
+        }
         self.bytes += request.heap_bytes();
         self.flags |= flags;
         self.exclusive |= exclusive;

@@ -48,8 +48,7 @@ struct Choice<'a> {
     announced: Option<usize>,
     now_seconds: u64,
     serial: usize,
-    /// Patterns are those of SORT.
-    sorts: bool,
+    command: &'a str,
 }
 
 /// The grammars of all commands and subcommands that a server documents.
@@ -121,8 +120,8 @@ impl Grammar {
     pub fn generate(&self, rng: &mut Rng, now_seconds: u64, serial: usize) -> Vec<Vec<u8>> {
         let mut out: Vec<Vec<u8>> = self.name.split('|').map(|word| word.into()).collect();
         let group = self.group.as_str();
-        let sorts = self.name.starts_with("sort");
-        let mut choice = Choice { rng, group, announced: None, now_seconds, serial, sorts };
+        let mut choice =
+            Choice { rng, group, announced: None, now_seconds, serial, command: &self.name };
         for arg in &self.args {
             choice.emit(arg, &mut out);
         }
@@ -155,10 +154,12 @@ impl Choice<'_> {
         let rng = &mut *self.rng;
         match arg.kind {
             Kind::Key => out.push(words::key(rng, self.group)),
-            Kind::String => out.push(words::string(rng, &arg.name, self.serial)),
+            Kind::String => out.push(words::string(rng, self.command, &arg.name, self.serial)),
             Kind::Double if arg.name == "timeout" => out.push(timeout(rng)),
-            Kind::Double => out.push(words::double(rng)),
-            Kind::Pattern if self.sorts => out.push(words::sort_pattern(rng, &arg.name)),
+            Kind::Double => out.push(words::double(rng, &arg.name)),
+            Kind::Pattern if self.command.starts_with("sort") => {
+                out.push(words::sort_pattern(rng, &arg.name))
+            }
             Kind::Pattern => out.push(words::pattern(rng)),
             Kind::UnixTime => out.push(words::unix_time(rng, self.now_seconds)),
             Kind::Integer => self.emit_integer(arg, out),

@@ -13,6 +13,7 @@ mod grammar;
 mod known;
 mod metadata;
 mod pair;
+mod restore;
 mod run;
 mod script;
 mod waiting;

@@ -136,6 +136,7 @@ impl Generator {
                     let words = vec![b"PEXPIRE".to_vec(), key, b"1".to_vec()];
                     steps.push(Step { words, how: How::UntilExpired });
                 }
+                10..=11 => self.prepare(&mut rng, serial, &mut steps),
                 4..=5 => self.transaction(&mut rng, now, &mut steps),
                 6..=9 => self.command_by_other(&mut rng, now, serial, &mut steps),
                 _ => self.command(&mut rng, now, serial, &mut steps),
@@ -145,6 +146,28 @@ impl Generator {
             steps.iter_mut().for_each(|step| into_one_slot(&mut rng, step));
         }
         steps
+    }
+
+    /// Values that chance alone seldom makes: a stream with groups, places that are near each other.
+    fn prepare(&self, rng: &mut Rng, serial: usize, steps: &mut Vec<Step>) {
+        let mut lines = Vec::new();
+        let key = words::pick(rng, &["x0", "x1"]);
+        if words::chance(rng, 60) {
+            let group = words::pick(rng, &["g1", "g2"]);
+            lines.push(format!("XGROUP CREATE {key} {group} 0 MKSTREAM"));
+            lines.extend((0..rng.u32(1..4)).map(|n| format!("XADD {key} {serial}-{n} f {n} g v")));
+            lines.push(format!("XREADGROUP GROUP {group} alice COUNT 2 STREAMS {key} >"));
+        } else {
+            let key = words::pick(rng, &["g0", "g1"]);
+            lines.push(format!("GEOADD {key} 13.361389 38.115556 a 15.087269 37.502669 b"));
+        }
+        let known = |line: &String| {
+            let word = line.split(' ').next().unwrap_or_default().to_ascii_lowercase();
+            word == "xgroup" || self.knows(&word)
+        };
+        lines.retain(known);
+        let words = |line: &String| line.split(' ').map(|word| word.into()).collect();
+        steps.extend(lines.iter().map(|line| Step { words: words(line), how: How::Once }));
     }
 
     /// A transaction that usually runs, with others who may write what it watches.
@@ -214,6 +237,9 @@ impl Generator {
         }
         if grammar.name == "sort" && has_word(&command, b"STORE") && is_open_sort(&command) {
             return; // A list in an order that is up to the server.
+        }
+        if self.in_cluster && has_word(&command, b"STORE") && has_word(&command, b"STOREDIST") {
+            return; // Which of the two is a key: see differences.md.
         }
         let scans = grammar.name.ends_with("scan") && is_whole_scan(&command);
         let how = if scans { How::WholeScan } else { How::Once };

@@ -148,8 +148,17 @@ pub fn is_key(word: &[u8]) -> bool {
     KEYS_OF_GROUPS.iter().any(|(_, keys)| keys.iter().any(|key| key.as_bytes() == word))
 }
 
-pub fn double(rng: &mut Rng) -> Vec<u8> {
-    if chance(rng, 8) { odd(rng) } else { pick(rng, DOUBLES).to_vec() }
+pub fn double(rng: &mut Rng, name: &str) -> Vec<u8> {
+    const LONGITUDES: &[&[u8]] = &[b"13.361389", b"15.087269", b"14.5", b"-180", b"180", b"180.1"];
+    const LATITUDES: &[&[u8]] = &[b"38.115556", b"37.502669", b"37", b"85.05", b"-85.05", b"86"];
+    const DISTANCES: &[&[u8]] = &[b"100", b"200", b"190.5", b"5000", b"0", b"-1", b"1e17"];
+    let pool = match name {
+        "longitude" => LONGITUDES,
+        "latitude" => LATITUDES,
+        "radius" | "width" | "height" => DISTANCES,
+        _ => DOUBLES,
+    };
+    if chance(rng, 5) { odd(rng) } else { pick(rng, pool).to_vec() }
 }
 
 pub fn pattern(rng: &mut Rng) -> Vec<u8> {
@@ -182,7 +191,7 @@ pub fn integer(rng: &mut Rng, name: &str) -> Vec<u8> {
     match name {
         "seconds" | "milliseconds" | "ttl" | "ms" => pick(rng, LIFETIMES).to_vec(),
         "db" | "destination-db" | "index1" | "index2" => database(rng),
-        "value" if chance(rng, 70) => pick(rng, &[&b"0"[..], b"1"]).to_vec(),
+        "bit" | "value" if chance(rng, 70) => pick(rng, &[&b"0"[..], b"1"]).to_vec(),
         "numreplicas" => b"0".to_vec(),
         _ if chance(rng, 5) => pick(rng, HUGE_INTEGERS).to_vec(),
         _ if chance(rng, 4) => pick(rng, &[&b"abc"[..], b"1.5", b"", b" 1", b"+1"]).to_vec(),
@@ -195,10 +204,31 @@ fn database(rng: &mut Rng) -> Vec<u8> {
     pick(rng, &[&b"0"[..], b"0", b"1", b"2", b"3", b"16", b"-1", b"x"]).to_vec()
 }
 
+/// The bounds of ranges, by what they are ranges of.
+fn bound(rng: &mut Rng, command: &str, serial: usize) -> Vec<u8> {
+    const LEX: &[&[u8]] = &[b"-", b"+", b"[a", b"(b", b"[c", b"(d", b"[e", b"-", b"+", b"a"];
+    const SCORES: &[&[u8]] = &[b"-inf", b"+inf", b"0", b"1", b"(1", b"3000", b"(-1", b"2.5", b"("];
+    const ANY: &[&[u8]] =
+        &[b"-", b"+", b"[a", b"(b", b"[c", b"0", b"-1", b"1", b"3", b"-inf", b"+inf"];
+    match command {
+        _ if chance(rng, 4) => odd(rng),
+        name if name.contains("lex") => pick(rng, LEX).to_vec(),
+        name if name.contains("score") || name == "zcount" => pick(rng, SCORES).to_vec(),
+        name if name.starts_with('x') => match rng.u32(..5) {
+            0 => format!("({}-0", rng.usize(..=serial)).into(),
+            1 | 2 => rng.usize(..=serial).to_string().into(),
+            _ => pick(rng, &[&b"-"[..], b"+"]).to_vec(),
+        },
+        _ => pick(rng, ANY).to_vec(),
+    }
+}
+
 /// A string argument, by what it is called.
-pub fn string(rng: &mut Rng, name: &str, serial: usize) -> Vec<u8> {
+pub fn string(rng: &mut Rng, command: &str, name: &str, serial: usize) -> Vec<u8> {
     let one_of = |rng: &mut Rng, pool: &[&[u8]]| pick(rng, pool).to_vec();
     match name {
+        "id" if command == "xreadgroup" && chance(rng, 80) => one_of(rng, &[b">", b">", b"0"]),
+        "last-id" if command == "xsetid" && chance(rng, 70) => format!("{serial}-5").into(),
         "field" | "member" | "member1" | "member2" | "element" | "pivot" if chance(rng, 85) => {
             one_of(rng, MEMBERS)
         }
@@ -208,16 +238,13 @@ pub fn string(rng: &mut Rng, name: &str, serial: usize) -> Vec<u8> {
         "operation" => one_of(rng, &[b"AND", b"OR", b"XOR", b"NOT", b"and", b"NAND"]),
         "id" | "last-id" | "max_deleted_entry_id" => match rng.u32(..8) {
             0 => one_of(rng, &[b"0", b"0-0", b"-", b"+", b"$", b">", b"abc", b"1-abc", b"5-*"]),
-            1 => b"18446744073709551615-18446744073709551615".to_vec(),
+            1 if chance(rng, 20) => b"18446744073709551615-18446744073709551615".to_vec(),
             2..=4 => format!("{}-{}", rng.usize(..=serial), rng.u32(..3)).into(),
             _ => format!("{serial}-1").into(),
         },
         "group" | "groupname" => one_of(rng, &[b"g1", b"g2"]),
         "consumer" | "consumername" => one_of(rng, &[b"alice", b"bob"]),
-        "min" | "max" | "start" | "stop" | "end" => one_of(
-            rng,
-            &[b"-", b"+", b"[a", b"(b", b"[c", b"0", b"-1", b"1", b"3", b"-inf", b"+inf"],
-        ),
+        "min" | "max" | "start" | "stop" | "end" => bound(rng, command, serial),
         "threshold" => one_of(rng, &[b"0", b"2", b"5", b"3-1", b"-1", b"abc"]),
         "min-idle-time" => one_of(rng, &[b"0", b"-1", b"abc"]),
         "type" => one_of(rng, &[b"string", b"hash", b"list", b"set", b"zset", b"stream", b"none"]),

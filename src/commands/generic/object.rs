@@ -84,7 +84,7 @@ pub const OBJECT_ENCODING: Command = Command::new(
 
 fn object_encoding(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;
-    let Some(entry) = cx.db.peek(&key) else {
+    let Some(entry) = cx.db.inspect(&key) else {
         return Ok(Reply::Nil);
     };
     cx.out.bulk(entry.encoding().as_bytes());
@@ -111,13 +111,13 @@ pub const OBJECT_FREQ: Command = Command::new(
 
 fn object_freq(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;
-    let Some(entry) = cx.db.peek(&key) else {
+    let Some(lru) = cx.db.inspect(&key).map(|entry| entry.lru()) else {
         return Ok(Reply::Nil);
     };
     match cx.db.clock.recording() {
         Recording::LastUse => Err(FREQUENCY_UNKNOWN),
         Recording::Frequency { .. } | Recording::Uses => {
-            Ok(Reply::Int(i64::from(cx.db.clock.frequency(entry.lru()))))
+            Ok(Reply::Int(i64::from(cx.db.clock.frequency(lru))))
         }
     }
 }
@@ -142,11 +142,11 @@ pub const OBJECT_IDLETIME: Command = Command::new(
 
 fn object_idletime(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;
-    let Some(entry) = cx.db.peek(&key) else {
+    let Some(lru) = cx.db.inspect(&key).map(|entry| entry.lru()) else {
         return Ok(Reply::Nil);
     };
     match cx.db.clock.recording() {
-        Recording::LastUse => Ok(Reply::Int(cx.db.clock.idle_secs(entry.lru()) as i64)),
+        Recording::LastUse => Ok(Reply::Int(cx.db.clock.idle_secs(lru) as i64)),
         Recording::Frequency { .. } => Err(IDLE_UNKNOWN),
         Recording::Uses => Err(IDLE_UNKNOWN_UNDER_S3_FIFO),
     }
@@ -172,7 +172,7 @@ pub const OBJECT_REFCOUNT: Command = Command::new(
 
 fn object_refcount(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;
-    let Some(entry) = cx.db.peek(&key) else {
+    let Some(entry) = cx.db.inspect(&key) else {
         return Ok(Reply::Nil);
     };
     let shared = matches!(entry.string(), Some(StrRef::Int(n)) if SHARED_INTEGERS.contains(&n));

@@ -4,7 +4,6 @@ use crate::commands::{Args, Command, Ctx, Reply};
 use crate::spec::{
     Arg, Arity, CmdResult, CommandSpec, Event, Flags, Group, KeyFlags, KeySpec, Plan,
 };
-use crate::types::Kind;
 
 pub const DEL: Command = Command::new(
     CommandSpec {
@@ -96,7 +95,7 @@ fn exists(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let mut found = 0;
     while args.left() > 0 {
         let key = args.key()?;
-        found += i64::from(cx.db.exists(&key));
+        found += i64::from(cx.db.inspect(&key).is_some());
     }
     Ok(Reply::Int(found))
 }
@@ -148,5 +147,5 @@ pub const TYPE: Command = Command::new(
 
 fn kind(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;
-    Ok(Reply::Simple(cx.db.kind(&key).map_or("none", Kind::name)))
+    Ok(Reply::Simple(cx.db.inspect(&key).map_or("none", |entry| entry.kind().name())))
 }

@@ -213,6 +213,7 @@ fn georadiusbymember_ro(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Repl
 
 fn around_member(cx: &mut Ctx<'_>, args: &mut Args<'_>, form: Form) -> CmdResult<Reply> {
     let (key, member) = (args.key()?, args.bytes()?);
+    cx.db.get::<Zset>(&key)?; // counts as one look at the key, whatever follows
     let centre = member_place(cx, &key, member)?;
     let circle = if centre.is_some() {
         Some(read_circle(args)?)

@@ -102,7 +102,7 @@ fn read_box(args: &mut Args<'_>) -> CmdResult<(Shape, f64)> {
 /// # Errors
 /// If the key has no such member.
 pub fn member_place(cx: &mut Ctx<'_>, key: &Key<'_>, member: &[u8]) -> CmdResult<Option<Point>> {
-    match cx.db.get::<Zset>(key)? {
+    match cx.db.view::<Zset>(key)? {
         None => Ok(None),
         Some(zset) => Ok(Some(Point::of_member(zset.score(member).ok_or(NO_MEMBER)?))),
     }
@@ -226,7 +226,7 @@ impl<'a> Request<'a> {
 
     /// Replies what is found.
     pub fn answer(&self, cx: &mut Ctx<'_>, key: &Key<'_>) -> CmdResult<Reply> {
-        let Some(zset) = cx.db.get::<Zset>(key)? else {
+        let Some(zset) = cx.db.view::<Zset>(key)? else {
             return Ok(Reply::EmptyArray);
         };
         let found = self.find(zset);
@@ -261,7 +261,7 @@ impl<'a> Request<'a> {
     ) -> CmdResult<Reply> {
         let limits = cx.limits();
         let mut result = Zset::default();
-        if let Some(zset) = cx.db.get::<Zset>(key)? {
+        if let Some(zset) = cx.db.view::<Zset>(key)? {
             let mut digits = itoa::Buffer::new();
             for shape::Found { member, score, distance } in self.find(zset) {
                 let score = if self.store_distances { distance } else { score };

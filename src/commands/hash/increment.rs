@@ -32,7 +32,7 @@ pub const HINCRBY: Command = Command::new(
 fn hincrby(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let (key, field, increment) = (args.key()?, args.bytes()?, args.int()?);
     let limits = cx.limits();
-    let hash = cx.db.get::<Hash>(&key)?;
+    let hash = cx.db.view::<Hash>(&key)?;
     let old = match hash.and_then(|hash| hash.get(field)) {
         Some(value) => value.as_i64().ok_or(NOT_INTEGER)?,
         None => 0,
@@ -69,7 +69,7 @@ fn hincrbyfloat(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         return Err(INFINITE);
     }
     let limits = cx.limits();
-    let hash = cx.db.get::<Hash>(&key)?;
+    let hash = cx.db.view::<Hash>(&key)?;
     let old = hash.and_then(|hash| hash.get(field)).unwrap_or(ValueRef::Int(0));
     let old = LongDouble::parse(old.text(&mut itoa::Buffer::new())).ok_or(NOT_FLOAT)?;
     let new = old.checked_add(increment).ok_or(CmdError::NanOrInfinity)?.render();

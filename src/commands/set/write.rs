@@ -137,8 +137,8 @@ fn smove(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     }
     let is_empty = set.is_empty();
     drop(set);
-    let added = cx.db.get_or_create::<Set>(&destination)?.insert(member, &limits);
     removed(cx, &source, REMOVED, (1, is_empty));
+    let added = cx.db.get_or_create::<Set>(&destination)?.insert(member, &limits);
     if added {
         cx.changed(&destination, ADDED);
     }

@@ -257,6 +257,7 @@ pub const XAUTOCLAIM: Command = Command::new(
 
 fn xautoclaim(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let (key, name, consumer) = (args.key()?, args.bytes()?, args.bytes()?);
+    cx.db.read(&key); // counts as a read, whatever follows
     let min_idle = read_min_idle(args)?;
     let mut next = Some(ids::read_start(args.bytes()?)?);
     let mut claim = Claim::new(name, consumer, min_idle, cx.now);

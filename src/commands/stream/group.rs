@@ -1,6 +1,5 @@
 //! XGROUP: making, changing and removing groups and their consumers.
 
-use std::borrow::Cow;
 
 use super::ids;
 use crate::base::Millis;
@@ -130,7 +129,7 @@ pub const XGROUP_CREATE: Command = Command::new(
 fn xgroup_create(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let (key, name, position) = (args.key()?, args.bytes()?, args.bytes()?);
     let Options { make_stream, entries_read } = Options::read(args, true)?;
-    let stream = cx.db.get::<Stream>(&key)?;
+    let stream = cx.db.view::<Stream>(&key)?;
     let is_new = stream.is_none();
     if is_new && !make_stream {
         return Err(NO_STREAM);

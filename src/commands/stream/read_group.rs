@@ -93,7 +93,7 @@ fn xreadgroup(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
             continue;
         }
         let has_waited = cx.woken_by.is_some();
-        let stream = cx.db.view::<Stream>(key)?;
+        let stream = cx.db.get::<Stream>(key)?;
         let position = stream.and_then(|stream| stream.group(name));
         let position = position.map_or(StreamId::MAX, |group| group.last_delivered);
         let has_news = |stream| has_news(stream, position, has_waited);
