@@ -344,11 +344,11 @@ fn queue(cx: &mut Ctx<'_>, command: &'static Registered, request: RawRequest<'_>
     let exclusive = command.spec.plan == Plan::Exclusive
         || command.flags.contains(Flags::SELECTS)
         || (walks && command.spec.plan != Plan::Batch);
-    if cx.client.watching.watcher.is_touched() {
-        return; // EXEC will run nothing.
-    }
     let transaction = &mut cx.client.transaction;
-    transaction.queue(request.into(), command.index, command.flags, exclusive);
+    // If a watched key has changed, EXEC will run nothing.
+    if !cx.client.watching.watcher.is_touched() {
+        transaction.queue(request.into(), command.index, command.flags, exclusive);
+    }
     let bytes = transaction.heap_bytes() as u64;
     cx.client.publish_queue();
     if bytes > cx.settings.client_query_buffer_limit {

@@ -247,16 +247,21 @@ impl Held<'_> {
         Some(self.used(key, spot).into_view())
     }
 
-    /// Looks a key up to tell what it is: counts a hit or a miss, but no use.
+    /// Looks a key up to tell what it is: counts a hit or a miss, but no use; `told`: whether
+    /// a miss is an event, too.
     #[inline]
-    pub fn inspect(&mut self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+    pub fn inspect(&mut self, key: &Key<'_>, told: bool) -> Option<EntryRef<'_>> {
         match self.live(key) {
             Some(spot) => {
                 self.counters.hits += 1;
                 Some(self.store(key).at(key.hash, spot))
             }
-            None => {
+            None if told => {
                 self.miss(key);
+                None
+            }
+            None => {
+                self.counters.misses += 1;
                 None
             }
         }

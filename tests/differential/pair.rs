@@ -16,9 +16,14 @@ pub struct Pair {
     pub subject: TestServer,
     pub known: Known,
     pub coverage: Coverage,
+    /// The subject fell silent: it is started anew before it is asked again.
+    silent: bool,
     /// The commands that are counted.
     pub names: BTreeSet<String>,
 }
+
+/// What is said of a subject that does not reply.
+const BROKEN: &str = "the connection broke";
 
 /// How a script is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +85,7 @@ impl Pair {
             subject,
             known: Known::read(include_str!("known.txt")),
             coverage: Coverage::default(),
+            silent: false,
             names: BTreeSet::new(),
         }
     }
@@ -89,7 +95,13 @@ impl Pair {
     /// # Errors
     /// The first difference that `known.txt` does not explain.
     pub fn run(&mut self, steps: &[Step], mode: Mode) -> Result<(), Mismatch> {
-        if self.subject.is_gone() {
+        let found = self.try_run(steps, mode);
+        self.silent = found.as_ref().is_err_and(|found| found.subject.starts_with(BROKEN));
+        found
+    }
+
+    fn try_run(&mut self, steps: &[Step], mode: Mode) -> Result<(), Mismatch> {
+        if self.subject.is_gone() || std::mem::take(&mut self.silent) {
             self.subject.kill();
             self.subject.restart();
         }
@@ -111,9 +123,11 @@ impl Pair {
         }
     }
 
-    /// A shorter script that still fails, found by leaving steps out for five seconds at most.
+    /// A shorter script that still fails, found by leaving steps out for a few seconds, or for a minute
+    /// if the subject broke.
     pub fn shorten(&mut self, steps: &[Step], failed: &Mismatch, mode: Mode) -> Vec<Step> {
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let patience = if failed.subject.starts_with(BROKEN) { 60 } else { 5 };
+        let deadline = Instant::now() + Duration::from_secs(patience);
         let mut shortest = steps[..steps.len().min(failed.step + 1)].to_vec();
         let mut chunk = shortest.len() / 2;
         while chunk > 0 {
@@ -133,6 +147,6 @@ impl Pair {
 }
 
 fn closed(step: usize, what: &str, error: &io::Error) -> Mismatch {
-    let subject = format!("the connection broke: {error}");
+    let subject = format!("{BROKEN}: {error}");
     Mismatch { step, what: what.into(), reference: "a reply".into(), subject }
 }

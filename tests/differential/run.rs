@@ -19,6 +19,9 @@ pub type Replies = (Value, Value);
 /// The same, to be shown.
 pub type Shown = (String, String);
 
+/// A server that says nothing for so long hangs.
+const SILENCE: Duration = Duration::from_secs(4);
+
 /// A connection to each server.
 pub struct Both {
     pub reference: Client,
@@ -42,7 +45,9 @@ pub struct Run<'a> {
 
 impl Both {
     fn connect(pair: &Pair) -> Both {
-        Both { reference: pair.reference.client(), subject: pair.subject.client() }
+        let mut both = Both { reference: pair.reference.client(), subject: pair.subject.client() };
+        both.subject.set_read_limit(SILENCE);
+        both
     }
 
     pub fn ask<A: AsRef<[u8]>>(&mut self, words: &[A]) -> io::Result<Replies> {

@@ -84,7 +84,7 @@ pub const OBJECT_ENCODING: Command = Command::new(
 
 fn object_encoding(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;
-    let Some(entry) = cx.db.inspect(&key) else {
+    let Some(entry) = cx.db.inspect(&key, false) else {
         return Ok(Reply::Nil);
     };
     cx.out.bulk(entry.encoding().as_bytes());
@@ -111,7 +111,7 @@ pub const OBJECT_FREQ: Command = Command::new(
 
 fn object_freq(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;
-    let Some(lru) = cx.db.inspect(&key).map(|entry| entry.lru()) else {
+    let Some(lru) = cx.db.inspect(&key, false).map(|entry| entry.lru()) else {
         return Ok(Reply::Nil);
     };
     match cx.db.clock.recording() {
@@ -142,7 +142,7 @@ pub const OBJECT_IDLETIME: Command = Command::new(
 
 fn object_idletime(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;
-    let Some(lru) = cx.db.inspect(&key).map(|entry| entry.lru()) else {
+    let Some(lru) = cx.db.inspect(&key, false).map(|entry| entry.lru()) else {
         return Ok(Reply::Nil);
     };
     match cx.db.clock.recording() {
@@ -172,7 +172,7 @@ pub const OBJECT_REFCOUNT: Command = Command::new(
 
 fn object_refcount(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;
-    let Some(entry) = cx.db.inspect(&key) else {
+    let Some(entry) = cx.db.inspect(&key, false) else {
         return Ok(Reply::Nil);
     };
     let shared = matches!(entry.string(), Some(StrRef::Int(n)) if SHARED_INTEGERS.contains(&n));

@@ -95,7 +95,7 @@ fn exists(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let mut found = 0;
     while args.left() > 0 {
         let key = args.key()?;
-        found += i64::from(cx.db.inspect(&key).is_some());
+        found += i64::from(cx.db.inspect(&key, true).is_some());
     }
     Ok(Reply::Int(found))
 }
@@ -147,5 +147,5 @@ pub const TYPE: Command = Command::new(
 
 fn kind(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;
-    Ok(Reply::Simple(cx.db.inspect(&key).map_or("none", |entry| entry.kind().name())))
+    Ok(Reply::Simple(cx.db.inspect(&key, true).map_or("none", |entry| entry.kind().name())))
 }

@@ -108,7 +108,7 @@ fn describe(
     say: impl FnOnce(Millis) -> u64,
 ) -> CmdResult<Reply> {
     let key = args.key()?;
-    Ok(Reply::Int(match cx.db.inspect(&key).map(|entry| entry.expiry()) {
+    Ok(Reply::Int(match cx.db.inspect(&key, true).map(|entry| entry.expiry()) {
         None => NO_KEY,
         Some(None) => NO_EXPIRY,
         Some(Some(at)) => i64::try_from(say(at)).unwrap_or(i64::MAX),

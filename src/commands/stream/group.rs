@@ -1,6 +1,5 @@
 //! XGROUP: making, changing and removing groups and their consumers.
 
-
 use super::ids;
 use crate::base::Millis;
 use crate::commands::{Args, Command, Ctx, Reply, help};

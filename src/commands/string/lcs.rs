@@ -38,8 +38,9 @@ pub const LCS: Command = Command::new(
 );
 
 fn lcs(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
-    let a = value_of(cx, &args.key()?)?;
-    let b = value_of(cx, &args.key()?)?;
+    // Both are looked up, whatever the first is.
+    let (a, b) = (value_of(cx, &args.key()?), value_of(cx, &args.key()?));
+    let (a, b) = (a?, b?);
     let options = Options::read(args)?;
     check_cost(a.len(), b.len(), cx.settings.proto_max_bulk_len)?;
     if options.len {

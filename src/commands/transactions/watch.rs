@@ -35,6 +35,10 @@ fn watch(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     while args.left() > 0 {
         let key = args.key()?;
         let existed = cx.db.exists(&key);
+        if !cx.db.incidents.is_empty() {
+            // That it was found expired is no change from now on.
+            cx.settle_incidents();
+        }
         let name = (cx.db.place(&key).db, key.bytes.into());
         cx.server.watches.add(&mut cx.client.watching, name, existed);
     }
