@@ -16,6 +16,7 @@ mod pair;
 mod restore;
 mod run;
 mod script;
+mod stories;
 mod waiting;
 mod words;
 
