@@ -19,6 +19,7 @@ use crate::state::{Client, ClientFlags, Mail, Server};
 /// Requests parsed before the first of them runs.
 const PARSED_MAX: usize = 256;
 /// What who waits in a blocking command is told when nobody will write any more.
+const UNBLOCKED: CmdError = CmdError::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
 const DEMOTED: CmdError = CmdError::text(
     "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
 );
@@ -356,9 +357,7 @@ impl Session {
         };
         let is_over = wait.deadline.is_some_and(|deadline| deadline <= worker.clock.time().0);
         let outcome = match nudge {
-            Some(Nudge::Unblock(true)) => {
-                Err(CmdError::text("UNBLOCKED client unblocked via CLIENT UNBLOCK"))
-            }
+            Some(Nudge::Unblock(true)) => Err(UNBLOCKED),
             Some(Nudge::Demoted) => Err(DEMOTED),
             Some(Nudge::Unblock(false)) => Ok(wait.otherwise),
             _ if is_over => Ok(wait.otherwise),
@@ -400,7 +399,11 @@ impl Session {
             self.stop_waiting();
             let mark = self.out.mark();
             let reports = !wait.holds_output();
-            wait.finish(met, gate, &mut self.out);
+            if unblocked && matches!(nudge, Some(Nudge::Unblock(true))) {
+                self.out.error(UNBLOCKED.wire());
+            } else {
+                wait.finish(met, gate, &mut self.out);
+            }
             if reports {
                 self.drop_unwanted_reply(mark);
             }

@@ -67,7 +67,7 @@ impl Pair {
     #[must_use]
     pub fn start() -> Option<Pair> {
         let reference = start_oracle(&["--enable-debug-command", "yes"])?;
-        Some(Pair::of(reference, TestServer::start(&[])))
+        Some(Pair::of(reference, TestServer::start(&["--enable-debug-command", "yes"])))
     }
 
     /// Two clusters of one node each, which has all slots.

@@ -285,6 +285,10 @@ impl<'a> Run<'a> {
                 }
             }
         }
+        if self.mode.crosses {
+            let (a, b) = self.other.run("DEBUG DIGEST")?;
+            return Ok((a != b).then(|| ("DEBUG DIGEST".into(), (a.to_string(), b.to_string()))));
+        }
         Ok(None)
     }
 }

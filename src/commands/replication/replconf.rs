@@ -18,7 +18,8 @@ pub const REPLCONF: Command = Command::new(
             .union(Flags::NO_SCRIPT)
             .union(Flags::LOADING)
             .union(Flags::STALE)
-            .union(Flags::ALLOW_BUSY),
+            .union(Flags::ALLOW_BUSY)
+            .union(Flags::SYSTEM),
         plan: Plan::Alone,
         ..CommandSpec::BASE
     },
