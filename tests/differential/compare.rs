@@ -105,7 +105,10 @@ pub fn sorted(value: &Value, size: usize) -> Vec<Vec<Value>> {
 fn timeless(value: &Value) -> Value {
     const NAMES: [&str; 5] =
         ["seen-time", "idle", "inactive", "radix-tree-keys", "radix-tree-nodes"];
-    let is_open = |value: &Value| matches!(value, Value::Bulk(name) if NAMES.iter().any(|n| n.as_bytes() == name));
+    let is_open = |value: &Value| match value {
+        Value::Bulk(name) => NAMES.iter().any(|known| known.as_bytes() == name),
+        _ => false,
+    };
     /// Milliseconds since 1970 are larger, times that are given in scripts smaller.
     const RECENT: i64 = 1_000_000_000_000;
     match value {

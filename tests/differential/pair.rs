@@ -123,8 +123,8 @@ impl Pair {
         }
     }
 
-    /// A shorter script that still fails, found by leaving steps out for a few seconds, or for a minute
-    /// if the subject broke.
+    /// A shorter script that still fails, found by leaving steps out for a few seconds, or for a
+    /// minute if the subject broke.
     pub fn shorten(&mut self, steps: &[Step], failed: &Mismatch, mode: Mode) -> Vec<Step> {
         let patience = if failed.subject.starts_with(BROKEN) { 60 } else { 5 };
         let deadline = Instant::now() + Duration::from_secs(patience);

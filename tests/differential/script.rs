@@ -148,7 +148,8 @@ impl Generator {
         steps
     }
 
-    /// Values that chance alone seldom makes: a stream with groups, places that are near each other.
+    /// Values that chance alone seldom makes: a stream with groups, places that are near each
+    /// other.
     fn prepare(&self, rng: &mut Rng, serial: usize, steps: &mut Vec<Step>) {
         let mut lines = Vec::new();
         let key = words::pick(rng, &["x0", "x1"]);
@@ -256,8 +257,8 @@ fn has_word(command: &[Vec<u8>], word: &[u8]) -> bool {
     command.iter().any(|own| own.eq_ignore_ascii_case(word))
 }
 
-/// Whether the order of a SORT is up to the server: elements of a set that are not sorted, or sorted
-/// by texts that may be equal.
+/// Whether the order of a SORT is up to the server: elements of a set that are not sorted, or
+/// sorted by texts that may be equal.
 pub fn is_open_sort(command: &[Vec<u8>]) -> bool {
     let by = command.iter().rposition(|word| word.eq_ignore_ascii_case(b"BY"));
     let pattern = by.and_then(|by| command.get(by + 1));

@@ -216,7 +216,9 @@ fn write(cx: &mut Ctx<'_>, key: &Key<'_>, steps: &[Step]) -> CmdResult<Reply> {
         let mut changed = 0;
         for step in steps {
             let (reply, has_changed) = step.run(bytes);
-            changed += usize::from(has_changed);
+            // Of a string that grows, every part that is written counts as changed.
+            let counts = has_changed || needed > len && step.writes() && reply.is_some();
+            changed += usize::from(counts);
             match reply {
                 Some(value) => out.int(value),
                 None => out.null(),
