@@ -273,9 +273,10 @@ fn disk_takes_snapshots(_: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<(
 
 const SAVE_FAILED: CmdError = CmdError::text(
     "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to \
-     disk. Commands that may modify the data set are disabled, because this instance is configured \
-     to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). \
-     Please check the Redis logs for details about the RDB error.",
+     disk. Commands that may modify the data set are disabled, because this instance is \
+     configured to report errors during writes if RDB snapshotting fails \
+     (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB \
+     error.",
 );
 
 fn dataset_is_loaded(_: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()> {

@@ -44,7 +44,7 @@ use super::table::Table;
 use crate::base::Slot;
 
 /// Walks are numbered up to this; then all marks are cleared and numbers start again.
-const EPOCH_MAX: u16 = if cfg!(test) { 3 } else { u16::MAX };
+const EPOCH_MAX: u16 = if cfg!(test) { 3 } else { u16::MAX - 1 };
 /// Captures meet in so many places, so that writers rarely wait for each other.
 const LANES: usize = 8;
 /// Values of more bytes or elements are frozen instead of written at once.
@@ -288,7 +288,7 @@ impl Keyspace {
         self.snapshots.active.load().is_some()
     }
 
-    /// Makes the numbers of all walks new again. O(buckets), once in 65,535 walks.
+    /// Makes the numbers of all walks new again. O(buckets), once in 65,534 walks.
     fn clear_epochs(&self) {
         for database in (0..self.databases()).filter_map(|index| self.by_index(index)) {
             Slot::all().for_each(|slot| database.slot(slot).lock().clear_epochs());
