@@ -70,12 +70,10 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>, b
     let turn = Turn { server, settings, lane: *index, clock, rng };
     let conditions =
         if is_trusted { conditions } else { group.make_room(bailiff, turn, conditions) };
-    let exclusive = group.exclusive;
-    let keyspace = &server.keyspace;
-    let pass = keyspace.gate().enter(*index, exclusive);
+    let pass = server.keyspace.gate().enter(*index, group.exclusive);
     // Roles change while nobody is inside: what is refused for it is known only now.
     let conditions = server.conditions.load() | conditions & Condition::OUT_OF_MEMORY;
-    if conditions.contains(Condition::HANDOVER) && feed.is_none() && writes(&group.steps) {
+    if conditions.contains(Condition::HANDOVER) && !is_trusted && writes(&group.steps) {
         drop((pass, group));
         hold_back(client, wait, execution);
         return (0, Vec::new(), false);
@@ -87,8 +85,8 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>, b
     let started = clock.read();
     let unix_micros = clock.unix_micros(started);
     let now = Millis(unix_micros / 1000);
-    let hold = if exclusive { Held::whole } else { Held::lock };
-    let db = hold(keyspace, client.db, &mut group.keys, now);
+    let hold = if group.exclusive { Held::whole } else { Held::lock };
+    let db = hold(&server.keyspace, client.db, &mut group.keys, now);
     group.prefetch_elements(&db);
     let Group { steps, keys, .. } = &mut group;
     let shared = Shared { unix_micros, server, settings, view: seen, stats, rng };
@@ -109,7 +107,7 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>, b
     let elapsed = clock.read().saturating_duration_since(started);
     Account { server, settings, now, client }.group(stats, &steps[..taken], &effects, elapsed);
     *next += taken;
-    execution.iter().for_each(|execution| server.watches.remove(&execution.watching));
+    execution.iter().for_each(|it| server.watches.remove(&it.watching));
     client.logged_to = effects.logged_to.unwrap_or(client.logged_to);
     gaps.open(&effects.gaps, out);
     *owed = need.and(effects.logged_to).map(|offset| (offset, replies));
@@ -121,8 +119,7 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>, b
         wait.show(client);
     }
     let current = view.as_mut().map(|view| Arc::as_ptr(view.load()));
-    let moved = version.is_some() && current != version;
-    (taken, effects.ready, moved)
+    (taken, effects.ready, version.is_some() && current != version)
 }
 
 /// Has the connection wait until the log is safe up to `offset`, if it has to be before `replies`
