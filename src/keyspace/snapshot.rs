@@ -254,10 +254,10 @@ impl Keyspace {
         if self.snapshots.active.load().is_some() {
             return None;
         }
-        let mut epoch = self.snapshots.latest.load(Ordering::Relaxed) + 1;
-        if epoch > EPOCH_MAX {
+        let latest = self.snapshots.latest.load(Ordering::Relaxed);
+        let epoch = if latest == EPOCH_MAX { 1 } else { latest + 1 };
+        if latest == EPOCH_MAX {
             self.clear_epochs();
-            epoch = 1;
         }
         let mut numbers = vec![None; self.databases()].into_boxed_slice();
         let mut counts = Vec::new();

@@ -3,9 +3,10 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 
+use parking_lot::Mutex;
 use support::free_port;
 
 /// Bytes carried at a time: cuts fall anywhere.
@@ -53,7 +54,7 @@ impl Proxy {
 
     /// Cuts the links there are; new ones are let through.
     pub fn cut(&self) {
-        let links = std::mem::take(&mut *self.shared.open.lock().expect("not poisoned"));
+        let links = std::mem::take(&mut *self.shared.open.lock());
         links.iter().for_each(|link| drop(link.shutdown(Shutdown::Both)));
     }
 
@@ -90,7 +91,7 @@ fn carry(shared: &Arc<Shared>, downstream: TcpStream) {
     let Ok(upstream) = TcpStream::connect(("127.0.0.1", shared.target)) else { return };
     let pair = || Some((downstream.try_clone().ok()?, upstream.try_clone().ok()?));
     let (Some((down, up)), Some((down_again, up_again))) = (pair(), pair()) else { return };
-    shared.open.lock().expect("not poisoned").extend([downstream, upstream]);
+    shared.open.lock().extend([downstream, upstream]);
     let inner = Arc::clone(shared);
     std::thread::spawn(move || to_replica(&inner, up, down));
     std::thread::spawn(move || drop(std::io::copy(&mut &down_again, &mut &up_again)));

@@ -1,5 +1,5 @@
-//! DEBUG DIGEST and DIGEST-VALUE: a fingerprint of the dataset that equals Redis' for equal data, so
-//! that two servers can be compared whatever made them.
+//! DEBUG DIGEST and DIGEST-VALUE: a fingerprint of the dataset that equals Redis' for equal data,
+//! so that two servers can be compared whatever made them.
 //!
 //! A digest is 20 bytes. Where order does not matter (keys, members, fields) the SHA-1 of each part
 //! is added by exclusive or; where it does, the sum is hashed again after each.

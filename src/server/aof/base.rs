@@ -167,7 +167,7 @@ impl Write for Paced {
 
 /// Puts the chunks of a walk into a file.
 enum Sink {
-    Rdb(FileWriter<BufWriter<Paced>>),
+    Rdb(Box<FileWriter<BufWriter<Paced>>>),
     Commands { out: BufWriter<Paced>, db: Option<u8> },
 }
 
@@ -192,7 +192,7 @@ impl Sink {
             replication: None,
             is_aof_base: true,
         };
-        FileWriter::start(out, settings.rdbchecksum, &header).map(Sink::Rdb)
+        FileWriter::start(out, settings.rdbchecksum, &header).map(|file| Sink::Rdb(Box::new(file)))
     }
 
     fn take(&mut self, chunk: &Chunk) -> io::Result<()> {

@@ -185,13 +185,15 @@ impl Writer {
         let taken = Arc::clone(&shared);
         let work = move || {
             let job = taken.lock().take();
-            let outcome = job.map(Job::run);
-            outcome.map(|outcome| drop(events.send(Event::Rewritten(number, outcome))));
+            if let Some(outcome) = job.map(Job::run) {
+                drop(events.send(Event::Rewritten(number, outcome)));
+            }
         };
         let thread = std::thread::Builder::new().name("aof-rewrite".to_owned()).spawn(work);
         let thread = thread.map_err(|error| {
-            let job = shared.lock().take();
-            job.map(|job| job.walk.stop(&self.server.keyspace));
+            if let Some(job) = shared.lock().take() {
+                job.walk.stop(&self.server.keyspace);
+            }
             FolderError::io("start a thread for", &temporary)(error)
         })?;
         self.rewrite = Some(Rewrite { number, stop, thread, temporary, form: moment.form, first });
