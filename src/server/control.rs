@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
+use super::aof;
 use super::bus::{Bus, BusError, Event, NodesFileError};
 use super::config_file::ConfigFile;
 use super::cron::Cron;
@@ -246,6 +247,7 @@ impl ControlLoop {
             unsupported::check(&after, Some(&before))
                 .map_err(|refusal| SetError::not_applied(refusal.setting, refusal.reason))
         });
+        let set = set.and_then(|()| aof::prepare(&before, &after));
         if let Err(refusal) = set.and_then(|()| self.listeners.change(&before, &after)) {
             return Ok(Err(CmdError::owned(refusal.to_string())));
         }

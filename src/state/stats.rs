@@ -78,7 +78,8 @@ impl WorkerStats {
         }
     }
 
-    fn reset(&self) {
+    /// Begins to count anew.
+    pub fn reset(&self) {
         // `dirty` is not a statistic: it counts changes since the last save.
         let plain = [
             &self.commands,

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use support::{Client, TestServer};
+use support::{Client, TestServer, until};
 
 const ROUNDS: u64 = 5;
 const WRITERS: u64 = 6;
@@ -101,11 +101,11 @@ fn nothing_acknowledged_is_lost_in_a_crash() {
             scope.spawn(move || {
                 let Ok(mut client) = Client::try_connect(port) else { return };
                 while !killed.load(Ordering::Relaxed) {
-                    std::thread::sleep(Duration::from_millis(pause));
+                    until(Duration::from_millis(pause), || false);
                     drop(client.try_call(&["BGREWRITEAOF"]));
                 }
             });
-            std::thread::sleep(Duration::from_millis(rng.u64(10..400)));
+            until(Duration::from_millis(rng.u64(10..400)), || false);
             server.kill();
             killed.store(true, Ordering::Relaxed);
             for (id, writer) in writers.into_iter().enumerate() {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use support::{Kind, TestServer, run_to_end, start_oracle};
+use support::{Kind, TestServer, eventually, run_to_end, start_oracle};
 
 use crate::aof_dataset::{add, digest, files, fill, rewrite};
 
@@ -37,8 +37,7 @@ fn hand_over(from: Kind, to: Kind, more: &[&str], rewritten: bool) {
         rewrite(&mut client);
         add(&mut client);
     }
-    std::thread::sleep(std::time::Duration::from_millis(5));
-    client.run("GET gone");
+    eventually("a key expires", || client.run("EXISTS gone").int() == 0);
     let before = digest(&mut client);
     let expiry = client.run("PEXPIRETIME later").int();
     one.stop();

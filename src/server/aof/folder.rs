@@ -63,7 +63,7 @@ impl Folder {
     /// Makes the folder if it is not there.
     pub(super) fn create(&self) -> Result<(), FolderError> {
         match fs::create_dir(&self.path) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(error) if !self.path.is_dir() => {
                 Err(FolderError::io("make the folder", &self.path)(error))
             }
             _ => Ok(()),

@@ -114,6 +114,9 @@ impl Loader<'_> {
         self.replay.restart();
         let (rest, offset) = if magic == RDB_MAGIC {
             let outcome = self.rdb(&mut file);
+            if self.quit.load(Ordering::Acquire) {
+                return Err(LoadError::Stopped);
+            }
             let outcome = outcome.map_err(|cause| LoadError::Rdb { path: shown(), cause })?;
             (outcome.rest, outcome.bytes)
         } else {
@@ -242,6 +245,9 @@ fn begin(server: &Server, folder: &Folder, settings: &Settings) -> Result<Manife
 
 impl file::Sink for Loader<'_> {
     fn key(&mut self, record: Record) -> Result<(), Fault> {
+        if self.quit.load(Ordering::Acquire) {
+            return Err(Fault::Refused("the process ends".to_owned()));
+        }
         let Record { db, key, value, expiry, usage } = record;
         let server = &*self.server;
         let now = Millis(unix_time().as_millis() as u64);

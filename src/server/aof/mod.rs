@@ -13,14 +13,16 @@ mod syncer;
 mod writer;
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use self::folder::Folder;
+use self::folder::{Folder, FolderError};
 use self::load::{LoadError, Loader};
 use self::writer::Writer;
 use crate::base::error::with_causes;
+use crate::config::{SetError, Settings};
 use crate::state::Server;
 use crate::state::conditions::Condition;
 
@@ -65,9 +67,27 @@ impl AppendOnly {
     }
 }
 
+/// Makes the folder if `appendonly` is about to be turned on. Everything else about that can be
+/// tried again later, and is.
+///
+/// # Errors
+/// If the folder cannot be made.
+pub(super) fn prepare(before: &Settings, after: &Settings) -> Result<(), SetError> {
+    if before.appendonly || !after.appendonly {
+        return Ok(());
+    }
+    let folder = Folder::of(after).map_err(FolderError::io("find", Path::new(".")));
+    folder.and_then(|folder| folder.create()).map_err(|error| {
+        tracing::error!(error = with_causes(&error), "appendonly cannot be turned on");
+        SetError::not_applied("appendonly", "Unable to turn on AOF. Check server logs.")
+    })
+}
+
 /// Loads the dataset and goes on in the files it came from.
 fn begin(server: &Arc<Server>, writer: &mut Writer, quit: &AtomicBool) -> Result<(), LoadError> {
     let manifest = Loader::new(Arc::clone(server), writer.lane, quit).load(&writer.folder)?;
+    // What was run once is not counted again.
+    server.stats.worker(writer.lane).reset();
     Ok(writer.adopt(manifest)?)
 }
 
