@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::mpsc::Receiver;
 
@@ -161,8 +161,11 @@ impl Write for Synced {
 struct Temporary(PathBuf);
 
 impl Temporary {
+    /// A name of its own: a save that is refused must not take the file of the one under way.
     fn new(server: &Server) -> Temporary {
-        Temporary(format!("temp-{}.rdb", server.identity.pid).into())
+        static SAVES: AtomicU64 = AtomicU64::new(0);
+        let number = SAVES.fetch_add(1, Ordering::Relaxed);
+        Temporary(format!("temp-{}.{number}.rdb", server.identity.pid).into())
     }
 
     fn put_in_place(&self, server: &Server) -> Result<(), SaveError> {
