@@ -128,3 +128,15 @@ impl CmdError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_sent_is_repeated_byte_by_byte_up_to_a_zero() {
+        let error = CmdError::echoing(&[b"ERR no '", b"\xff\xfe\0hidden", b"' here"]);
+        assert_eq!(&*error.wire(), b"ERR no '\xff\xfe' here");
+        assert_eq!(&*CmdError::Syntax.wire(), b"ERR syntax error");
+    }
+}

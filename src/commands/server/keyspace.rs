@@ -143,3 +143,23 @@ fn swapdb(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     cx.effects.changes += 1;
     Ok(Reply::Ok)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::testing::Local;
+
+    #[test]
+    fn a_transaction_sees_how_many_keys_it_has_made() {
+        Local::default().check(
+            "
+            SET a 1 => +OK
+            MULTI => +OK
+            MSET b 1 c 1 => +QUEUED
+            DBSIZE => +QUEUED
+            DEL a b => +QUEUED
+            DBSIZE => +QUEUED
+            EXEC => [+OK :3 :2 :1]
+            ",
+        );
+    }
+}
