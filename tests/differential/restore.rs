@@ -124,6 +124,9 @@ fn payloads(server: &TestServer) -> Vec<Vec<u8>> {
     found
 }
 
+/// Bytes that mean something at the start of a length or an entry.
+const MARKS: [u8; 7] = [0, 0x7f, 0x80, 0x81, 0xc0, 0xc3, 0xff];
+
 /// One of the payloads with a few bytes changed, taken out or put in, and a good checksum.
 fn damaged(rng: &mut Rng, payloads: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = payloads[rng.usize(..payloads.len())].clone();
@@ -135,7 +138,7 @@ fn damaged(rng: &mut Rng, payloads: &[Vec<u8>]) -> Vec<u8> {
         match rng.u32(..6) {
             0 if bytes.len() > 1 => drop(bytes.remove(at)),
             1 => bytes.insert(at, rng.u8(..)),
-            2 => bytes[at] = *[0, 0x7f, 0x80, 0x81, 0xc0, 0xc3, 0xff].get(rng.usize(..7)).unwrap(),
+            2 => bytes[at] = MARKS[rng.usize(..MARKS.len())],
             3 => bytes.truncate(at.max(1)),
             4 => bytes[at] ^= 1 << rng.u32(..8),
             _ => bytes[at] = rng.u8(..),
