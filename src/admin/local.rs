@@ -28,6 +28,9 @@ pub enum Action {
         /// Primaries; the slots are divided between them.
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
         masters: u16,
+        /// Replicas of each primary.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=5))]
+        replicas: u16,
         /// The first node's port; the others follow.
         #[arg(long, default_value_t = 7001)]
         port: u16,
@@ -66,7 +69,7 @@ enum LocalError {
 /// Runs the subcommand.
 pub fn run(action: Action) -> ExitCode {
     let result = match action {
-        Action::Up { masters, port, dir } => up(masters, port, &dir),
+        Action::Up { masters, replicas, port, dir } => up(masters, replicas, port, &dir),
         Action::Down { dir, wipe } => down(&dir, wipe),
     };
     match result {
@@ -78,33 +81,42 @@ pub fn run(action: Action) -> ExitCode {
     }
 }
 
-fn up(masters: u16, port: u16, dir: &Path) -> Result<(), LocalError> {
-    if port.checked_add(masters).is_none_or(|end| end > 55_535) {
+fn up(masters: u16, replicas: u16, port: u16, dir: &Path) -> Result<(), LocalError> {
+    let count = masters * (1 + replicas);
+    if port.checked_add(count).is_none_or(|end| end > 55_535) {
         return Err(LocalError::Port(port));
     }
-    let nodes: Vec<Node> = (0..masters).map(|index| Node::new(dir, port + index)).collect();
+    let nodes: Vec<Node> = (0..count).map(|index| Node::new(dir, port + index)).collect();
     for node in &nodes {
         node.start()?;
     }
     nodes.iter().try_for_each(Node::wait_until_it_answers)?;
-    if nodes.iter().map(Node::is_new).collect::<Result<Vec<_>, _>>()?.iter().all(|new| *new) {
-        join(&nodes)?;
+    let are_new = nodes.iter().map(Node::is_new).collect::<Result<Vec<_>, _>>()?;
+    if are_new.iter().all(|new| *new) {
+        join(&nodes, usize::from(masters))?;
     }
     for node in &nodes {
         node.wait("agreement on all slots", |node| node.is_ok())?;
     }
-    println!("{masters} nodes are up, ports {port} to {}", port + masters - 1);
+    if are_new.iter().all(|new| *new) {
+        replicate(&nodes, usize::from(masters))?;
+    }
+    println!(
+        "{masters} primaries and {} replicas are up, ports {port} to {}",
+        masters * replicas,
+        port + count - 1
+    );
     println!("  connect:  redis-cli -c -p {port}");
     println!("  files:    {}", dir.display());
     println!("  stop:     redpoll local down");
     Ok(())
 }
 
-/// Divides the slots and introduces every node to the first.
-fn join(nodes: &[Node]) -> Result<(), LocalError> {
-    for (index, node) in nodes.iter().enumerate() {
-        let first = index * Slot::COUNT / nodes.len();
-        let last = (index + 1) * Slot::COUNT / nodes.len() - 1;
+/// Divides the slots between the first `masters` and introduces every node to the first.
+fn join(nodes: &[Node], masters: usize) -> Result<(), LocalError> {
+    for (index, node) in nodes[..masters].iter().enumerate() {
+        let first = index * Slot::COUNT / masters;
+        let last = (index + 1) * Slot::COUNT / masters - 1;
         let (first, last) = (first.to_string(), last.to_string());
         node.expect_ok(&["CLUSTER", "ADDSLOTSRANGE", &first, &last])?;
         let epoch = (index + 1).to_string();
@@ -113,6 +125,29 @@ fn join(nodes: &[Node]) -> Result<(), LocalError> {
     let port = nodes[0].address.port().to_string();
     for node in &nodes[1..] {
         node.expect_ok(&["CLUSTER", "MEET", "127.0.0.1", &port])?;
+    }
+    Ok(())
+}
+
+/// Has every further node replicate one of the first `masters`.
+fn replicate(nodes: &[Node], masters: usize) -> Result<(), LocalError> {
+    let (primaries, replicas) = nodes.split_at(masters);
+    for (replica, primary) in replicas.iter().zip(primaries.iter().cycle()) {
+        let asked = primary.call(&["CLUSTER", "MYID"]);
+        let id =
+            asked.map_err(|cause| failed("could not ask for a node's id".to_owned(), cause))?;
+        let id = String::from_utf8_lossy(id.text().unwrap_or_default()).into_owned();
+        replica.wait("knowing its primary", |node| {
+            let answer = node.call(&["CLUSTER", "REPLICATE", &id]);
+            Ok(answer.is_ok_and(|answer| answer == Value::ok()))
+        })?;
+    }
+    for replica in replicas {
+        replica.wait("the link to its primary", |node| {
+            let info = node.call(&["INFO", "replication"]);
+            let info = info.ok().and_then(|info| Some(info.text()?.to_vec())).unwrap_or_default();
+            Ok(String::from_utf8_lossy(&info).contains("master_link_status:up"))
+        })?;
     }
     Ok(())
 }
