@@ -1,4 +1,5 @@
-//! The engine in-process: workers and sessions, no sockets. For tests of commands and of the engine.
+//! The engine in-process: workers and sessions, no sockets. For tests of commands and of the
+//! engine.
 
 use std::sync::Arc;
 
