@@ -25,7 +25,7 @@ pub(super) fn look_up(
     let name = request.arg(0);
     let table = Table::get();
     let found = match latest {
-        Some(latest) if !latest.is_subcommand && latest.called == name => latest,
+        Some(latest) if !latest.is_subcommand && latest.called.eq_ignore_ascii_case(name) => latest,
         _ => table.find(name).ok_or_else(|| unknown_command(request))?,
     };
     if found.subcommands.is_empty() || request.len() < 2 {

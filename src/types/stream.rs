@@ -120,10 +120,8 @@ impl Stream {
             return false;
         }
         let bytes = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let open = inner
-            .nodes
-            .last_entry()
-            .filter(|node| node::has_room(*node.key(), node.get(), bytes, limits));
+        let latest = inner.nodes.last_entry();
+        let open = latest.filter(|node| node::has_room(node.get(), bytes, limits));
         let mut created = None;
         let (node_id, pack) = match open {
             Some(node) => (*node.key(), Arc::make_mut(node.into_mut())),

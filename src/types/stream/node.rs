@@ -168,14 +168,16 @@ fn int(list: Listpack<'_>, at: &mut usize) -> Option<i64> {
 }
 
 /// Whether a node has room for an entry of so many bytes of fields and values.
-pub(super) fn has_room(id: StreamId, pack: &Pack, bytes: usize, limits: &Limits) -> bool {
+pub(super) fn has_room(pack: &Pack, bytes: usize, limits: &Limits) -> bool {
     let bytes_max = match limits.stream_node_bytes {
         0 => BYTES_MAX,
         bytes => bytes.min(BYTES_MAX),
     };
-    let node = Node::of(id, pack);
-    let full =
-        limits.stream_node_entries > 0 && node.live + node.deleted >= limits.stream_node_entries;
+    let list = Listpack::of(pack);
+    let mut at = list.start();
+    let mut count = || int(list, &mut at).expect("a stream's nodes are well formed");
+    let entries = count().saturating_add(count());
+    let full = limits.stream_node_entries > 0 && entries >= limits.stream_node_entries as i64;
     !full && pack.total().saturating_add(bytes) < bytes_max
 }
 

@@ -13,7 +13,7 @@ use crate::types::packed::{Form, Pack};
 pub(super) const HEADER: usize = 8;
 const LONG: u8 = 0xff;
 /// A leaf splits past so many entries: bounds what a search walks …
-const COUNT_MAX: usize = 64;
+const COUNT_MAX: usize = 32;
 /// … or so many bytes (if there are entries enough to split): bounds what an insertion moves.
 const BYTES_MAX: usize = 4096;
 
