@@ -56,7 +56,7 @@ impl Ctx<'_> {
             return Ok(Reply::Written);
         }
         if need.replicas + need.replica_disks > 0 && self.server.log.is_active() {
-            self.server.log.append_raw(GETACK);
+            self.server.log.append_if_active(GETACK);
         }
         self.effects.wanted_durable = Some(WantedDurable { need, deadline, report });
         Ok(Reply::Later)

@@ -254,7 +254,7 @@ impl Waits<'_> {
             return None;
         }
         if need.replicas > 0 {
-            self.server.log.append_raw(GETACK);
+            self.server.log.append_if_active(GETACK);
         }
         let deadline = durable::deadline(self.settings, &need, self.now);
         Some(self.until_met(need, deadline, Outcome::Release(replies)))

@@ -99,6 +99,7 @@ impl Log {
     /// Has effects appended from now on, or no longer. Call it under the exclusive gate, so that
     /// it holds for whole batches.
     pub fn set_active(&self, active: bool) {
+        let _inner = self.inner.lock();
         self.active.store(active, Ordering::Release);
     }
 
@@ -176,6 +177,15 @@ impl Log {
     /// that works on no database. The offset after them.
     pub fn append_raw(&self, bytes: &[u8]) -> u64 {
         self.write(|inner| inner.tail.extend_from_slice(bytes))
+    }
+
+    /// As [`Log::append_raw`], for who is in no gate: nothing if effects are not appended any more.
+    pub fn append_if_active(&self, bytes: &[u8]) -> u64 {
+        self.write(|inner| {
+            if self.is_active() {
+                inner.tail.extend_from_slice(bytes);
+            }
+        })
     }
 
     fn write(&self, append: impl FnOnce(&mut Inner)) -> u64 {

@@ -34,11 +34,12 @@ const RETRY: Duration = Duration::from_millis(100);
 /// What a feeder is told of the copy that it waits for; the end of the channel is a failure.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// The copy is of this moment: the line that says so, the log from there on, and the mark that
-    /// will end the copy unless it comes as a file.
+    /// The copy is of this moment: the line that says so, the log from there on, as long as it has
+    /// been restarted `era` times, and the mark that will end the copy unless it comes as a file.
     Begin {
         line: Bytes,
         reader: LogReader,
+        era: u64,
         mark: Option<Mark>,
     },
     Chunk(Bytes),
@@ -184,7 +185,8 @@ impl Copies {
             let line = Bytes::from(format!("+FULLRESYNC {id} {offset}\r\n"));
             for one in events {
                 let reader = server.read_log(offset).expect("the end can be read");
-                let begin = Event::Begin { line: line.clone(), reader, mark };
+                let era = server.log.restarts();
+                let begin = Event::Begin { line: line.clone(), reader, era, mark };
                 // The channel is empty: there is room, or nobody.
                 drop(one.try_send(begin));
             }

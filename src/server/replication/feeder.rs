@@ -44,6 +44,8 @@ enum End {
     Silent,
     #[error("the replica is behind by more than its output limit")]
     Behind,
+    #[error("this node has another history by now")]
+    Replaced,
     #[error("no full copy could be made")]
     NoCopy,
     #[error("the copy was all that was wanted")]
@@ -187,7 +189,9 @@ impl Feeder<'_> {
         if matches!(self.ask, Ask::From { takes_over: true, .. }) {
             self.replicator.lead().await;
         }
-        let reader = match self.resume() {
+        // Asked before anything else: if the history is replaced meanwhile, it has changed.
+        let era = self.server.log.restarts();
+        let (reader, era) = match self.resume() {
             Some(reader) => {
                 let id = self.server.replication.lock().identity.id;
                 let line = match self.announced.psync2 {
@@ -201,11 +205,11 @@ impl Feeder<'_> {
                     "replica goes on"
                 );
                 self.write(write, line.as_bytes()).await?;
-                reader
+                (reader, era)
             }
             None => self.copy(write).await?,
         };
-        self.stream(write, &reader).await
+        self.stream(write, &reader, era).await
     }
 
     /// The log from where the replica stopped, if it can go on there.
@@ -260,7 +264,7 @@ impl Feeder<'_> {
     }
 
     /// Sends a full copy; the log from there on.
-    async fn copy<S: AsyncWrite>(&self, write: &mut WriteHalf<S>) -> Result<LogReader, End> {
+    async fn copy<S: AsyncWrite>(&self, write: &mut WriteHalf<S>) -> Result<(LogReader, u64), End> {
         self.server.stats.sync_full.fetch_add(1, Ordering::Relaxed);
         self.enter(Phase::WaitStart);
         let (waiting, mut events) = Waiting::new(&self.announced, now());
@@ -281,7 +285,7 @@ impl Feeder<'_> {
                 }
             };
             match event {
-                Event::Begin { line, reader, mark } => {
+                Event::Begin { line, reader, era, mark } => {
                     if self.ask != Ask::Legacy {
                         self.write(write, &line).await?;
                     }
@@ -290,7 +294,7 @@ impl Feeder<'_> {
                         self.write(write, &Framing::Mark(mark).header()).await?;
                     }
                     self.sent.set(Some(reader.offset()));
-                    begun = Some(reader);
+                    begun = Some((reader, era));
                     self.set_phase(Phase::WaitEnd);
                 }
                 Event::Chunk(bytes) => self.write(write, &bytes).await?,
@@ -302,7 +306,7 @@ impl Feeder<'_> {
                 Event::End => break,
             }
         }
-        let Some(reader) = begun else { return Err(End::NoCopy) };
+        let Some((reader, era)) = begun else { return Err(End::NoCopy) };
         if self.announced.rdb_only {
             write.shutdown().await?;
             return Err(End::Served);
@@ -315,7 +319,7 @@ impl Feeder<'_> {
             }
         }
         tracing::info!(client = self.client.id, offset = reader.offset(), "replica has its copy");
-        Ok(reader)
+        Ok((reader, era))
     }
 
     async fn send_file<S: AsyncWrite>(
@@ -342,6 +346,7 @@ impl Feeder<'_> {
         &self,
         write: &mut WriteHalf<S>,
         reader: &LogReader,
+        era: u64,
     ) -> Result<std::convert::Infallible, End> {
         let log = &self.server.log;
         let mut at = reader.offset();
@@ -351,7 +356,11 @@ impl Feeder<'_> {
                 if log.poll_beyond(at, cx.waker()) { Poll::Ready(()) } else { Poll::Pending }
             };
             poll_fn(more).await;
-            for piece in log.read(at, CHUNK_BYTES).map_err(|_| End::Behind)? {
+            let pieces = log.read(at, CHUNK_BYTES).map_err(|_| End::Behind)?;
+            if log.restarts() != era {
+                return Err(End::Replaced);
+            }
+            for piece in pieces {
                 self.write(write, &piece).await?;
                 at += piece.len() as u64;
                 reader.advance_to(at);

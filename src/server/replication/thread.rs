@@ -215,7 +215,7 @@ impl Owner {
         let alone = server.replication.lock().replicas.is_empty();
         if !alone && !is_paused && now.since(self.pinged) >= Millis::from_secs(u64::from(period)) {
             self.pinged = now;
-            server.log.append_raw(PING);
+            server.log.append_if_active(PING);
         }
     }
 
