@@ -105,6 +105,16 @@ pub struct Role {
     pub alone_since: Option<Millis>,
 }
 
+/// A point of a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryPoint {
+    pub id: ReplId,
+    /// Bytes of the history up to it.
+    pub offset: u64,
+    /// The database that the stream has selected there.
+    pub db: u8,
+}
+
 /// The role, and what makes changing it safe.
 #[derive(Debug)]
 pub struct Replication(Mutex<Role>);
@@ -258,6 +268,41 @@ impl Server {
                 role.identity = Identity::fresh(rng);
             }
             role.backlog_after = Some(self.log.end());
+        }
+        self.log_if_wanted();
+    }
+
+    /// The point of its history that the dataset is at, for a snapshot; `None` if nobody could go
+    /// on from it. Ask under the exclusive gate.
+    #[must_use]
+    pub fn history_point(&self) -> Option<HistoryPoint> {
+        let role = self.replication.lock();
+        let is_known = role.backlog_after.is_some() || role.has_history;
+        let id = role.identity.id;
+        drop(role);
+        let db = self.log.db().unwrap_or(0);
+        is_known.then(|| HistoryPoint { id, offset: self.log.end(), db })
+    }
+
+    /// Goes on where a snapshot left off, before anybody is served: a replica asks its primary for
+    /// what follows; a primary has a new name, since what it did after the snapshot is lost, but
+    /// its former replicas may go on if they have no more than the snapshot.
+    pub fn resume_history(&self, point: HistoryPoint, as_replica: bool, new_name: ReplId) {
+        let HistoryPoint { id, offset, db } = point;
+        let _alone = self.keyspace.gate().exclusive();
+        self.log.restart(offset);
+        {
+            let mut role = self.replication.lock();
+            role.identity = Identity::of_primary(id);
+            if as_replica {
+                role.has_history = true;
+            } else {
+                role.identity.shift(new_name, offset);
+                role.backlog_after = Some(offset);
+            }
+        }
+        if as_replica {
+            self.log.set_db(Some(db));
         }
         self.log_if_wanted();
     }

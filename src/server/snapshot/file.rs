@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::mpsc::Receiver;
@@ -11,8 +12,9 @@ use tokio::sync::mpsc::Receiver;
 use super::{Busy, Feed, begin, drive, feed, now};
 use crate::REDIS_VERSION;
 use crate::keyspace::snapshot::Count;
-use crate::persist::rdb::file::{FileWriter, Header};
+use crate::persist::rdb::file::{FileWriter, Header, ReplicationPoint};
 use crate::state::Server;
+use crate::state::replication::HistoryPoint;
 
 /// With `rdb-save-incremental-fsync`, synced to the disk whenever so much was written.
 const SYNC_BYTES: u64 = 4 << 20;
@@ -71,18 +73,24 @@ fn save_with(
     pass: Option<&crate::keyspace::Pass<'_>>,
 ) -> Result<Saved, SaveError> {
     let (sender, mut chunks) = feed();
-    let changes = || server.stats.sum(|worker| &worker.dirty);
+    // Known only at the moment that is saved, and written before the first key.
+    let point = OnceLock::new();
+    let moment = || {
+        let _ = point.set(server.history_point());
+        server.stats.sum(|worker| &worker.dirty)
+    };
     let temporary = Temporary::new(server);
     std::thread::scope(|scope| {
         let temporary = &temporary;
-        let write = scope.spawn(move || write(server, &mut chunks, &temporary.0));
+        let point = &point;
+        let write = scope.spawn(move || write(server, &mut chunks, &temporary.0, point));
         let begun = match pass {
             Some(pass) => begin(server, pass).map(|walk| {
-                let noted = changes();
+                let noted = moment();
                 drive(server, walk, None, vec![sender], stop);
                 noted
             }),
-            None => super::walk(server, vec![sender], stop, changes),
+            None => super::walk(server, vec![sender], stop, moment),
         };
         let written = write.join().expect("the writer returns what went wrong");
         let changes = begun?;
@@ -98,20 +106,32 @@ fn save_with(
 }
 
 /// Writes what a walk yields; its bytes.
-fn write(server: &Server, chunks: &mut Receiver<Feed>, path: &Path) -> io::Result<u64> {
+fn write(
+    server: &Server,
+    chunks: &mut Receiver<Feed>,
+    path: &Path,
+    point: &OnceLock<Option<HistoryPoint>>,
+) -> io::Result<u64> {
     let settings = server.settings();
     let file = File::create(path)?;
     let synced = Synced { file, unsynced: 0, is_on: settings.rdb_save_incremental_fsync };
     let out = BufWriter::with_capacity(BUFFER_BYTES, synced);
+    let Some(Feed::Begin(mut counts)) = chunks.blocking_recv() else {
+        return Err(io::Error::other("the walk was given up"));
+    };
+    let point = point.get().copied().flatten();
     let header = Header {
         redis_version: REDIS_VERSION,
         created: now(),
         used_memory: server.memory.load().allocated,
-        replication: None,
+        replication: point.map(|point| ReplicationPoint {
+            db: i32::from(point.db),
+            id: point.id,
+            offset: point.offset as i64,
+        }),
         is_aof_base: false,
     };
     let mut file = FileWriter::start(out, settings.rdbchecksum, &header)?;
-    let mut counts: Vec<Count> = Vec::new();
     while let Some(feed) = chunks.blocking_recv() {
         match feed {
             Feed::Begin(of) => counts = of,

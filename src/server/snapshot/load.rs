@@ -8,13 +8,16 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use super::file::{SaveError, path, save_alone};
 use super::now;
-use crate::base::{Millis, Slot};
+use parking_lot::Mutex;
+
+use crate::base::{Millis, ReplId, Rng, Slot};
 use crate::commands::limits_of;
 use crate::keyspace::{Clock, Held, Place, Recording};
 use crate::persist::rdb::file::{self, Record, Sink, Usage};
 use crate::persist::rdb::{Fault, RdbError};
 use crate::state::Server;
 use crate::state::conditions::Condition;
+use crate::state::replication::HistoryPoint;
 
 /// Keys handed over at a time, and batches that may wait.
 const BATCH: usize = 128;
@@ -44,9 +47,14 @@ pub(in crate::server) enum LoadError {
 /// # Errors
 /// See [`LoadError`]; part of the keys may be there then.
 pub(in crate::server) fn load_at_start(server: &Server) -> Result<(), LoadError> {
+    load(server, true)
+}
+
+/// `resumes`: goes on with the history that the file is a point of.
+fn load(server: &Server, resumes: bool) -> Result<(), LoadError> {
     let path = path(server);
     match File::open(&path) {
-        Ok(file) => load_file(server, &path, file),
+        Ok(file) => load_file(server, &path, file, resumes),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(cause) => Err(LoadError::Read { path: path.display().to_string(), cause }),
     }
@@ -74,18 +82,18 @@ pub(in crate::server) fn reload(
         server.garbage.throw(std::mem::take(&mut held.garbage));
     }
     server.conditions.set(Condition::LOADING, true);
-    let loaded = load_at_start(server);
+    let loaded = load(server, false);
     server.conditions.set(Condition::LOADING, false);
     Ok(loaded?)
 }
 
-fn load_file(server: &Server, path: &Path, file: File) -> Result<(), LoadError> {
+fn load_file(server: &Server, path: &Path, file: File, resumes: bool) -> Result<(), LoadError> {
     let name = || path.display().to_string();
     let total = file.metadata().map_err(|cause| LoadError::Read { path: name(), cause })?.len();
     let loaded = &server.persistence.loaded;
     loaded.used_memory.store(0, Ordering::Relaxed);
     server.loading.begin(now(), total);
-    let filled = fill(server, file);
+    let filled = fill(server, file, resumes);
     server.loading.end();
     let outcome = filled.map_err(|cause| LoadError::Content { path: name(), cause })?;
     if !outcome.is_checked {
@@ -104,7 +112,7 @@ fn load_file(server: &Server, path: &Path, file: File) -> Result<(), LoadError> 
 }
 
 /// Puts every key of a file into the keyspace.
-fn fill(server: &Server, file: File) -> Result<file::Outcome, RdbError> {
+fn fill(server: &Server, file: File, resumes: bool) -> Result<file::Outcome, RdbError> {
     let settings = server.settings();
     let limits = limits_of(&settings, &server.keyspace);
     let loading = file::Loading {
@@ -116,10 +124,12 @@ fn fill(server: &Server, file: File) -> Result<file::Outcome, RdbError> {
         server,
         now: now(),
         clock: Clock::new(now(), server.keyspace.recording()),
-        keep_expired: AtomicBool::new(false),
+        // Its primary says when a replica's keys are gone.
+        keep_expired: AtomicBool::new(settings.replicaof.is_some()),
         failed: AtomicBool::new(false),
         loaded: AtomicU64::new(0),
         expired: AtomicU64::new(0),
+        lapsed: Mutex::default(),
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = cores.saturating_sub(1).clamp(1, THREADS_MAX);
@@ -134,12 +144,22 @@ fn fill(server: &Server, file: File) -> Result<file::Outcome, RdbError> {
                 records.into_iter().flatten().for_each(|record| placing.place(record));
             }));
         }
-        let mut sink = Spread { placing: &placing, lanes, next: 0, batch: Vec::new() };
+        let mut sink = Spread {
+            placing: &placing,
+            lanes,
+            next: 0,
+            batch: Vec::new(),
+            history: History::default(),
+        };
         let outcome = file::load(file, loading, &mut sink);
         sink.send();
+        let history = std::mem::take(&mut sink.history);
         drop(sink);
         placers.into_iter().for_each(|placer| placer.join().expect("a key is put in place"));
         placing.note();
+        if outcome.is_ok() && resumes {
+            placing.resume(&history);
+        }
         match outcome {
             Ok(outcome) if placing.failed.load(Ordering::Relaxed) => {
                 Err(RdbError { at: outcome.bytes, fault: Fault::Duplicate })
@@ -159,6 +179,8 @@ struct Placing<'a> {
     failed: AtomicBool,
     loaded: AtomicU64,
     expired: AtomicU64,
+    /// What was left out because its time is over; replicas that go on have it still.
+    lapsed: Mutex<Vec<(u8, Vec<u8>)>>,
 }
 
 impl Placing<'_> {
@@ -166,6 +188,7 @@ impl Placing<'_> {
         let Record { db, key, value, expiry, usage } = record;
         if expiry.is_some_and(|at| at <= self.now) && !self.keep_expired.load(Ordering::Relaxed) {
             self.expired.fetch_add(1, Ordering::Relaxed);
+            self.lapsed.lock().push((db, key));
             return;
         }
         let lru = match (usage, self.clock.recording()) {
@@ -188,6 +211,23 @@ impl Placing<'_> {
         self.loaded.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Goes on with the history that the file is a point of, if it is one.
+    fn resume(&self, history: &History) {
+        let &History { id: Some(id), offset: Some(offset), db: Some(db) } = history else {
+            return;
+        };
+        let server = self.server;
+        let point = HistoryPoint { id, offset, db: db.max(0) as u8 };
+        let as_replica = server.settings.load().replicaof.is_some();
+        server.resume_history(point, as_replica, ReplId::random(&mut Rng::from_entropy()));
+        if server.log.is_active() {
+            for (db, key) in self.lapsed.lock().drain(..) {
+                server.log.append_command(db, &[b"DEL", &key]);
+            }
+        }
+        tracing::info!(offset, as_replica, "replication history taken up again");
+    }
+
     /// Shows how many keys there are so far.
     fn note(&self) {
         let loaded = &self.server.persistence.loaded;
@@ -196,12 +236,22 @@ impl Placing<'_> {
     }
 }
 
+/// What a file says of the history it is a point of.
+#[derive(Clone, Copy, Debug, Default)]
+struct History {
+    id: Option<ReplId>,
+    offset: Option<u64>,
+    db: Option<i32>,
+}
+
 /// Deals records out to the threads that put them in place.
 struct Spread<'a> {
     placing: &'a Placing<'a>,
     lanes: Vec<SyncSender<Vec<Record>>>,
     next: usize,
     batch: Vec<Record>,
+    /// What the file says of the history it is a point of.
+    history: History,
 }
 
 impl Spread<'_> {
@@ -234,6 +284,9 @@ impl Sink for Spread<'_> {
         let loaded = &self.placing.server.persistence.loaded;
         match &*name {
             "used-mem" => loaded.used_memory.store(value.parse().unwrap_or(0), Ordering::Relaxed),
+            "repl-id" => self.history.id = value.parse().ok(),
+            "repl-offset" => self.history.offset = value.parse().ok(),
+            "repl-stream-db" => self.history.db = value.parse().ok(),
             "aof-base" | "aof-preamble" => {
                 self.placing.keep_expired.store(value != "0", Ordering::Relaxed);
             }
