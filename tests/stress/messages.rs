@@ -53,7 +53,7 @@ impl Order {
 /// Listens from the beginning to the end; how many messages came.
 fn listen(run: &Run, actor: u64, ready: &std::sync::Barrier) -> u64 {
     let (mut client, mut order, mut count) = (run.client(), Order::default(), 0);
-    let pattern = actor % 2 == 0;
+    let pattern = actor.is_multiple_of(2);
     let subscriptions = if pattern { 2 } else { CHANNELS + 1 };
     client.run(if pattern { "PSUBSCRIBE channel:*" } else { "SUBSCRIBE channel:0" });
     let more = if pattern { "SUBSCRIBE end" } else { "SUBSCRIBE channel:1 channel:2 end" };
