@@ -312,6 +312,14 @@ impl Zset {
         }
     }
 
+    /// Makes room for many members at once: an empty set does not begin as a listpack, in which a
+    /// score of -0 would lose its sign.
+    pub fn begin_big(&mut self, members: usize, limits: &Limits) {
+        if self.is_empty() && matches!(self.0.shape(), Shape::Pack(_)) {
+            self.spread(members, 0, limits);
+        }
+    }
+
     /// Reports the big encoding from now on, as Redis does after SORT.
     pub fn leave_listpack(&mut self) {
         if let ShapeMut::Pack(pack) = self.0.shape_mut() {

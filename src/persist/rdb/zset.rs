@@ -42,7 +42,11 @@ pub(super) fn read_members<R: Read>(
     limits: &Limits,
 ) -> Result<Zset, RdbError> {
     let mut zset = Zset::default();
-    for _ in 0..reader.length()? {
+    let count = reader.length()?;
+    if count > limits.zset.entries as u64 {
+        zset.begin_big(limits.zset.entries + 1, limits);
+    }
+    for _ in 0..count {
         let member = reader.string()?;
         let score = match scores {
             Scores::Binary => f64::from_le_bytes(reader.array()?),

@@ -5,7 +5,7 @@ use super::*;
 use crate::base::{KeyHasher, Millis, Rng};
 use crate::persist::rdb::{Fault, VERSION};
 use crate::types::stream::StreamId;
-use crate::types::{Collection, Hash, PackLimits, ValueRef};
+use crate::types::{Collection, Hash, PackLimits, ValueRef, Zset};
 
 fn limits(entries: usize) -> Limits {
     let hasher = KeyHasher::seeded(&mut Rng::from_seed(1));
@@ -376,4 +376,19 @@ fn expiring_fields_are_read_and_written_as_redis_does() {
     assert!(matches!(fault(b"\x18\0\0\0\0\0\0\0\0\x02\0\x01a\x01b\0\x01a\x01c"), Fault::Duplicate));
     let odd = b"\x19\0\0\0\0\0\0\0\0\x0b\x0b\0\0\0\x02\0\x01\x01\x02\x01\xff";
     assert!(matches!(fault(odd), Fault::Malformed("listpack")));
+}
+
+/// A listpack would write it as the integer 0; Redis reads large sets without one.
+#[test]
+fn a_score_of_minus_zero_keeps_its_sign_in_a_large_set() {
+    let limits = limits(512);
+    let mut zset = Zset::default();
+    zset.begin_big(200, &limits);
+    for n in 0..200 {
+        zset.insert(format!("m{n}").as_bytes(), -0.0, &limits);
+    }
+    let payload = write(Object::Zset(&zset), true);
+    let Ok(Loaded::Zset(back)) = read(&payload, &limits) else { panic!("a sorted set") };
+    back.check();
+    assert!(back.iter().all(|(_, score)| score.is_sign_negative()));
 }
