@@ -113,6 +113,7 @@ fn serve(loaded: Loaded) -> Result<(), StartError> {
     server.memory.ask(resources::allocated);
     let couriers = server.courier.set(Box::new(Courier::default()));
     couriers.expect("a fresh server has no courier");
+    server.refresh_role(server.identity.started);
     let lane = server.identity.worker_threads + 1;
     let replication =
         ReplicationThread::start(Arc::clone(&server), lane).map_err(StartError::Thread)?;
