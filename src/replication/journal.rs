@@ -46,11 +46,6 @@ impl Journal {
         }
     }
 
-    /// Ends the unit; its commands may each be seen by themselves.
-    pub fn end_loose_unit(&mut self) {
-        self.entries.append(&mut self.unit);
-    }
-
     fn frame(&mut self, db: u8, command: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(command);
@@ -116,10 +111,8 @@ mod tests {
         add(&mut journal, 2, "C");
         journal.end_unit();
         add(&mut journal, 0, "D");
-        add(&mut journal, 0, "E");
-        journal.end_loose_unit();
-        let expected =
-            [(0, "A"), (1, "MULTI"), (1, "B"), (2, "C"), (2, "EXEC"), (0, "D"), (0, "E")];
+        journal.end_unit();
+        let expected = [(0, "A"), (1, "MULTI"), (1, "B"), (2, "C"), (2, "EXEC"), (0, "D")];
         assert_eq!(shown(&journal), expected.map(|(db, word)| (db, word.to_owned())));
         journal.clear();
         assert!(journal.is_empty());
