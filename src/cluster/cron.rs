@@ -30,6 +30,7 @@ impl Machine {
                 self.scan(id);
             }
         }
+        self.seek_successor();
         self.expire_manual_failover();
         self.run_candidate();
         self.migrate_replica();

@@ -94,7 +94,8 @@ impl Machine {
         let primary = candidate.and_then(|node| self.table.get(node.primary?));
         let primary = primary.ok_or(Refusal::NotAReplica)?;
         let forced = header.message_flags.contains(MessageFlags::FORCE_ACK);
-        if !primary.has(NodeFlags::FAIL) && !forced {
+        let steps_down = primary.is_me() && self.awaits_successor();
+        if !primary.has(NodeFlags::FAIL) && !forced && !steps_down {
             return Err(Refusal::PrimaryIsFine);
         }
         let patience = self.settings.twice_timeout();

@@ -42,11 +42,12 @@ use tracing::{debug, info};
 
 use super::election::Election;
 use super::failover::ManualFailover;
-use super::frame::{KINDS, Message};
+use super::frame::{Body, KINDS, Message};
 use super::link::{Direction, Link, LinkBuffers, LinkId, Links};
 use super::nodes_conf::{self, Saved};
 use super::settings::Settings;
 use super::state::Health;
+use super::succession::Succession;
 use super::table::Table;
 use super::view::ClusterView;
 use crate::base::{Epoch, Millis, NodeId, ReplId, Rng, SlotSet};
@@ -90,7 +91,7 @@ pub enum Input {
         message: Message,
         shard: bool,
     },
-    /// A primary has loaded its dataset: these slots hold keys.
+    /// The dataset is loaded, or there was nothing to load: these slots hold keys. Said once.
     Loaded {
         slots: SlotSet,
     },
@@ -184,6 +185,7 @@ pub struct Machine {
     pub(super) health: Health,
     pub(super) election: Election,
     pub(super) manual: ManualFailover,
+    pub(super) succession: Succession,
     /// A replica's time since its primary's last byte.
     pub(super) data_age: Millis,
     pub(super) stats: Stats,
@@ -211,6 +213,7 @@ impl Machine {
         let mut machine = Machine {
             settings,
             now,
+            succession: Succession::at_start(&saved.table),
             table: saved.table,
             links: Links::new(),
             current_epoch: saved.current_epoch,
@@ -271,7 +274,7 @@ impl Machine {
                 self.pending.state = true;
             }
             Input::Publish { message, shard } => self.publish(message, shard),
-            Input::Loaded { slots } => self.adopt_loaded(&slots),
+            Input::Loaded { slots } => self.loaded(&slots),
             Input::Replication { offset, data_age } => {
                 self.table.me_mut().replication_offset = offset;
                 self.data_age = data_age;
@@ -322,6 +325,7 @@ impl Machine {
         self.health.rewind(now);
         self.election.rewind(now);
         self.manual.rewind(now + self.settings.manual_failover_timeout);
+        self.succession.rewind(now);
     }
 
     /// Settles what the step owes: state, `Persist`, the view, then everything else in order.
@@ -406,6 +410,9 @@ impl Machine {
         }
         self.open_link(link, Direction::Outbound, Some(id), peer_ip, local_ip);
         self.greet(id, link);
+        if self.is_seeking_successor() {
+            self.send(link, Body::Fail(self.my_id()));
+        }
     }
 
     fn open_link(

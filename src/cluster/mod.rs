@@ -5,8 +5,8 @@
 //! them knows, [`nodes_conf`] how it remembers that. [`machine`] takes inputs and gives actions;
 //! its rules stand in `cron` (time passes), `receive` and `send` (frames), `handshake` and `gossip`
 //! (membership), `failure` and `state` (who is well), `slots` and `roles` (who owns what),
-//! `election` and `failover` (who takes over), [`admin`] (what operators ask). [`view`] is what the
-//! data plane gets, [`redirect`] how it decides by it.
+//! `election`, `failover` and `succession` (who takes over), [`admin`] (what operators ask).
+//! [`view`] is what the data plane gets, [`redirect`] how it decides by it.
 //!
 //! Nothing here reads a clock, opens a socket or draws randomness that is not seeded: `tests/sim`
 //! runs clusters of these machines under faults, and a seed repeats a run.
@@ -32,6 +32,7 @@ mod send;
 pub mod settings;
 mod slots;
 pub mod state;
+mod succession;
 pub mod table;
 #[cfg(test)]
 mod tests;

@@ -175,7 +175,7 @@ fn check_state(view: &ClusterView, command: CommandFacts) -> Result<(), Refusal>
     if command.contains(CommandFacts::PUBSUB_SHARD) {
         return if view.allow_pubsubshard_when_down { Ok(()) } else { Err(Refusal::Down) };
     }
-    if !view.allow_reads_when_down {
+    if !view.allow_reads_when_down || view.awaits_successor() {
         return Err(Refusal::Down);
     }
     if command.contains(CommandFacts::WRITE) {

@@ -90,6 +90,7 @@ impl Machine {
         self.attach(me, Some(primary));
         self.end_manual_failover();
         self.manual = ManualFailover::default();
+        self.settle_succession();
         self.save_durably();
         self.pending.state = true;
         self.follow(primary);

@@ -48,6 +48,9 @@ pub struct Settings {
     pub replica_no_failover: bool,
     pub manual_failover_timeout: Millis,
     pub repl_ping_replica_period: Millis,
+    /// How long a primary that came back without data waits for a replica to take over; `None`
+    /// follows `node_timeout`.
+    pub empty_primary_wait: Option<Millis>,
 
     /// How long a forgotten node is not learnt from gossip again.
     pub blacklist_ttl: Millis,
@@ -84,6 +87,7 @@ impl Default for Settings {
             replica_no_failover: false,
             manual_failover_timeout: Millis(5_000),
             repl_ping_replica_period: Millis::from_secs(10),
+            empty_primary_wait: None,
             blacklist_ttl: Millis::from_secs(60),
             link_sendbuf_limit: 0,
             can_replicate: false,

@@ -27,6 +27,8 @@ pub enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
     Starting,
+    /// A primary without the data it had: a replica is to take over.
+    Succession,
     /// A slot has no owner, or one that failed.
     Uncovered,
     /// Fewer than half of the primaries with slots are in sight.
@@ -74,7 +76,11 @@ impl Machine {
     fn judge_state(&mut self) -> State {
         let first = *self.health.first.get_or_insert(self.now);
         let is_primary = self.table.me().is_primary();
-        let starting = self.health.state == State::Down(Why::Starting);
+        if self.awaits_successor() {
+            return State::Down(Why::Succession);
+        }
+        let before = [Why::Starting, Why::Succession].map(State::Down);
+        let starting = before.contains(&self.health.state);
         if is_primary && starting && self.now.since(first) < START_DELAY {
             return State::Down(Why::Starting);
         }

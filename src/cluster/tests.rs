@@ -5,6 +5,7 @@ mod failover;
 mod failures;
 mod membership;
 mod ownership;
+mod succession;
 
 use std::collections::BTreeMap;
 

@@ -8,7 +8,7 @@ use super::machine::Machine;
 use super::node::Node;
 use super::nodes_conf::ranges;
 use super::settings::EndpointType;
-use super::state::State;
+use super::state::{State, Why};
 use crate::base::{NodeId, Slot};
 
 /// The place of a node in [`ClusterView::nodes`].
@@ -94,6 +94,12 @@ impl ClusterView {
     #[must_use]
     pub fn is_mine(&self, slot: Slot) -> bool {
         self.owners[slot.index()] == self.me
+    }
+
+    /// Whether this node has lost its data and waits for a replica that has them to take over.
+    #[must_use]
+    pub fn awaits_successor(&self) -> bool {
+        self.state == State::Down(Why::Succession)
     }
 
     /// Where an own slot is being moved to.

@@ -20,7 +20,7 @@ use super::queues::Queues;
 use super::slot_store::SlotStore;
 use super::snapshot::Snapshots;
 use super::table::Table;
-use crate::base::{KeyHasher, Rng, Slot};
+use crate::base::{KeyHasher, Rng, Slot, SlotSet};
 
 /// A slot of a database. Locks are taken in the order of places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -219,6 +219,13 @@ impl Keyspace {
     #[must_use]
     pub fn counts(&self, db: u8) -> (usize, usize) {
         self.cell(db).get().map_or((0, 0), |database| database.counts())
+    }
+
+    /// The slots of a database that have keys, without their locks: exact when nobody is writing.
+    #[must_use]
+    pub fn occupied_slots(&self, db: u8) -> SlotSet {
+        let occupied = self.cell(db).get().map(|database| database.occupancy(false));
+        occupied.into_iter().flat_map(|occupied| occupied.iter()).collect()
     }
 
     /// Whether a database was ever used: walks skip those that were not.

@@ -36,6 +36,11 @@ impl Occupancy {
         self.0.iter().for_each(|word| word.store(0, Ordering::Relaxed));
     }
 
+    /// The slots in the set, ascending.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Slot> {
+        Slot::all().filter(|slot| self.contains(*slot))
+    }
+
     /// Number of slots in the set.
     pub(super) fn len(&self) -> usize {
         self.0.iter().map(|word| word.load(Ordering::Relaxed).count_ones() as usize).sum()

@@ -31,6 +31,7 @@ use super::{logging, resources};
 use crate::base::error::with_causes;
 use crate::base::{KeyHasher, Millis, ReplId, Rng};
 use crate::cluster::ClusterView;
+use crate::cluster::state::State;
 use crate::commands::Table;
 use crate::commands::table::RenameError;
 use crate::config::Settings;
@@ -192,7 +193,11 @@ fn build(
     let threads = worker_threads + OTHER_THREADS;
     let keyspace = Keyspace::new(databases, KeyHasher::seeded(&mut rng), threads);
     let stats = Stats::new(threads, Table::get().all().len());
-    Server::new(identity, settings, keyspace, stats, control, view, Table::catalog())
+    // Before the bus is started, requests are served already.
+    let is_down = view.as_ref().is_some_and(|view| view.state != State::Ok);
+    let server = Server::new(identity, settings, keyspace, stats, control, view, Table::catalog());
+    server.conditions.set(Condition::CLUSTER_DOWN, is_down);
+    server
 }
 
 /// Kernel, release and machine, as far as the system tells.

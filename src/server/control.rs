@@ -121,6 +121,9 @@ impl ControlLoop {
         }
         self.cron.tick(&self.server, now);
         let is_loading = self.server.conditions.load().contains(Condition::LOADING);
+        if let Some(bus) = self.bus.as_mut().filter(|_| !is_loading) {
+            bus.tell_loaded()?;
+        }
         if let Some(primary) = self.follows_at_start.take_if(|_| !is_loading) {
             let host = String::from_utf8_lossy(&primary.host).into_owned();
             self.replicator.order(Order::Follow { host, port: primary.port, waiting: None });

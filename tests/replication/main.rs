@@ -7,6 +7,7 @@ mod nodes;
 mod proxy;
 mod roles;
 mod soak;
+mod succession;
 
 use nodes::{expect_equal, fill, follow, info, number, settle, start, wait_until_linked};
 use proxy::Proxy;

@@ -25,6 +25,8 @@ pub struct Faults {
     pub clock_jump_max: Millis,
     /// A restarted node has another address.
     pub address_changes: bool,
+    /// Every other restart is one without data.
+    pub loses_data: bool,
 }
 
 impl Faults {
@@ -43,6 +45,7 @@ impl Faults {
             clock_jump: 0.0,
             clock_jump_max: Millis(0),
             address_changes: false,
+            loses_data: false,
         }
     }
 
@@ -69,6 +72,7 @@ impl Faults {
             clock_jump,
             clock_jump_max: Millis(100 + rng.below(20_000)),
             address_changes: rng.chance(0.2),
+            loses_data: rng.chance(0.3),
         }
     }
 }

@@ -11,6 +11,7 @@ mod disk;
 mod faults;
 mod network;
 mod stories;
+mod succession;
 mod world;
 
 use faults::Faults;

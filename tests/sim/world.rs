@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use redpoll::base::{Millis, NodeId, Rng, Slot};
+use redpoll::base::{Millis, NodeId, Rng, Slot, SlotSet};
 use redpoll::cluster::admin::AdminContext;
 use redpoll::cluster::frame::{Body, Frame};
 use redpoll::cluster::link::LinkId;
@@ -50,7 +50,10 @@ pub struct SimNode {
     paused_until: Millis,
     /// The primary it copies.
     pub following: Option<NodeId>,
-    offset: u64,
+    /// How much it has of its data's history.
+    pub offset: u64,
+    /// Whether its data survive a restart.
+    pub keeps_data: bool,
     primary_seen: Millis,
 }
 
@@ -151,6 +154,7 @@ impl World {
             paused_until: Millis::ZERO,
             following: None,
             offset: 0,
+            keeps_data: true,
             primary_seen: START,
         });
         self.start(index);
@@ -302,7 +306,20 @@ impl World {
         sim.following = None;
         sim.paused_until = Millis::ZERO;
         self.step(node, Input::Tick);
+        self.load(node);
         self.schedule_tick(node);
+    }
+
+    /// A node that has just started loads what it had, if that is still there.
+    fn load(&mut self, node: usize) {
+        let lost = self.faults.loses_data && self.rng.chance(0.5);
+        let sim = &mut self.nodes[node];
+        let Some(machine) = &sim.machine else { return };
+        let mut slots = machine.table().me().slots.clone();
+        if lost || !sim.keeps_data {
+            (sim.offset, slots) = (0, SlotSet::empty());
+        }
+        self.step(node, Input::Loaded { slots });
     }
 
     /// The process ends. Its peers hear of that, as a kernel tells them.
@@ -318,6 +335,13 @@ impl World {
     pub fn crash_for(&mut self, node: usize, span: Millis) {
         self.crash(node);
         self.schedule(span, Event::Restart { node });
+    }
+
+    /// Restarts it under other settings, at once.
+    pub fn restart_with(&mut self, node: usize, change: impl Fn(&mut Settings)) {
+        change(&mut self.nodes[node].settings);
+        self.crash(node);
+        self.start(node);
     }
 
     pub fn pause(&mut self, node: usize, span: Millis) {
@@ -446,11 +470,15 @@ impl World {
     /// What replication would report: a primary's data grows, a replica that reaches it has all of
     /// it.
     fn report_replication(&mut self, node: usize) {
+        let serves = |other: usize| {
+            let view = self.nodes[other].view.as_ref();
+            view.is_some_and(|view| !view.awaits_successor())
+        };
         let reached = self.nodes[node].following.and_then(|primary| {
             self.running().into_iter().find(|other| {
                 let link =
                     self.network.can_pass(node, *other) && self.network.can_pass(*other, node);
-                link && self.id(*other) == primary
+                link && self.id(*other) == primary && serves(*other)
             })
         });
         match (self.nodes[node].following, reached) {

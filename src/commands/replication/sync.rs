@@ -78,6 +78,9 @@ fn may_sync(cx: &Ctx<'_>) -> CmdResult<()> {
         return Err(CmdError::text("NOMASTERLINK Can't SYNC while not connected with my master"));
     }
     drop(role);
+    if cx.server.cluster.as_ref().is_some_and(|view| view.load().awaits_successor()) {
+        return Err(CmdError::text("LOADING Waiting for a replica to take over: no data here"));
+    }
     if !cx.out.is_empty() {
         return Err(CmdError::text("ERR SYNC and PSYNC are invalid with pending output"));
     }

@@ -42,6 +42,13 @@ macro_rules! cluster {
             cluster_replica_no_failover also "cluster-slave-no-failover": bool
                 = false, YesNo, AtRuntime;
 
+            /// How long a primary that comes back without any data, although it has replicas, waits
+            /// for one of them to take over before it serves an empty dataset, also to them.
+            ///
+            /// Unit: milliseconds. -1 is as long as `cluster-node-timeout`, but at least five
+            /// seconds. Zero does not wait.
+            cluster_empty_primary_wait: i64 = -1, Int(-1..=i64::MAX), AtRuntime + OURS;
+
             /// How many replicas a primary keeps before one may move to a primary that has none.
             cluster_migration_barrier: u32 = 1, Int(0..=INT_MAX), AtRuntime;
 

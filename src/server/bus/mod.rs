@@ -69,6 +69,8 @@ pub(super) struct Bus {
     cut: Vec<LinkId>,
     view: Arc<ClusterView>,
     reported: Millis,
+    /// The machine knows that the dataset is loaded.
+    told_loaded: bool,
     message_len_max: usize,
     source: Option<IpAddr>,
     node_timeout: Duration,
@@ -108,6 +110,7 @@ impl Bus {
             actions,
             cut: Vec::new(),
             reported: now,
+            told_loaded: false,
             message_len_max: settings.proto_max_bulk_len as usize,
             source: translate::source(settings),
             node_timeout: settings.cluster_node_timeout.to_duration(),
@@ -186,6 +189,19 @@ impl Bus {
         }
         self.report_replication(now)?;
         self.step(Input::Tick)
+    }
+
+    /// The dataset is loaded, or there was none; the machine is told once which slots have keys.
+    ///
+    /// # Errors
+    /// As [`Bus::handle`].
+    pub(super) fn tell_loaded(&mut self) -> Result<(), NodesFileError> {
+        let Some(server) = self.server.as_ref().filter(|_| !self.told_loaded) else {
+            return Ok(());
+        };
+        let slots = server.keyspace.occupied_slots(0);
+        self.told_loaded = true;
+        self.step(Input::Loaded { slots })
     }
 
     /// Settings changed.

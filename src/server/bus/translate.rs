@@ -56,6 +56,7 @@ pub(super) fn settings(settings: &Settings, bus_port: u16) -> cluster::Settings 
         replica_no_failover: settings.cluster_replica_no_failover,
         link_sendbuf_limit: settings.cluster_link_sendbuf_limit,
         repl_ping_replica_period: Millis::from_secs(u64::from(settings.repl_ping_replica_period)),
+        empty_primary_wait: u64::try_from(settings.cluster_empty_primary_wait).ok().map(Millis),
         can_replicate: true,
         ..cluster::Settings::default()
     }
