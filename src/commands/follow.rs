@@ -238,6 +238,21 @@ pub fn removed(server: &Server, place: Place, key: &[u8], event: Event) {
     happened(server, &settings, (place, key), &command, event);
 }
 
+/// Tells of a key that goes because its slot is another node's: replicas and the append-only file
+/// get its removal, WATCH and those who cache it are told, no event is published. Call it with its
+/// slot locked.
+pub fn given_up(server: &Server, followers: Followers, place: Place, key: &[u8]) {
+    if followers.contains(Followers::LOGGED) {
+        server.log.append_command(place.db, &[b"DEL", key]);
+    }
+    if followers.contains(Followers::TRACKED) {
+        tracking::invalidate(server, key);
+    }
+    if followers.contains(Followers::WATCHED) {
+        server.watches.touch(place.db, key);
+    }
+}
+
 /// Tells of elements of a collection that were removed because their time was over. Call it with
 /// the key's slot locked.
 pub fn elements_expired(server: &Server, place: Place, key: &[u8], elements: &[Box<[u8]>]) {

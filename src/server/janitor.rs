@@ -12,12 +12,16 @@ use std::time::Duration;
 
 use super::sweep::Sweep;
 use crate::base::{Rng, Slot};
+use crate::commands::Followers;
+use crate::commands::follow;
 use crate::engine::{Bailiff, Turn};
 use crate::keyspace::{Place, Table};
 use crate::state::Server;
 
 /// Sweeping begins this often, and takes at most its share of that time.
 const ROUND: Duration = Duration::from_millis(100);
+/// When so many keys of lost slots were told of, the others get a turn.
+const KEYS_TOLD: usize = 1000;
 
 /// The thread, until it is stopped.
 pub(super) struct Janitor {
@@ -71,20 +75,44 @@ fn do_chores(server: &Server, patience: Duration) {
 
 /// Takes the keys of slots that went to another node, and did not come back meanwhile.
 fn empty(server: &Server, lost: &[Slot]) -> Vec<Table> {
-    let Some(published) = &server.cluster else {
-        return Vec::new();
-    };
-    if lost.is_empty() {
-        return Vec::new();
+    let mut tables = Vec::new();
+    let mut lost = lost.iter();
+    while let Some(published) = server.cluster.as_ref().filter(|_| lost.len() > 0) {
+        // Every command that began while the slots were ours has ended once this is granted.
+        let _alone = server.keyspace.gate().exclusive();
+        let view = published.load();
+        let mut told = 0;
+        for &slot in lost.by_ref() {
+            // A replica has the keys that its primary has.
+            let is_kept = view.my_primary.is_some()
+                || view.is_mine(slot)
+                || view.importing_from(slot).is_some();
+            if !is_kept {
+                told += tell_of(server, slot);
+                tables.push(server.keyspace.flush_slot(Place { db: 0, slot }));
+            }
+            if told > KEYS_TOLD {
+                break;
+            }
+        }
     }
-    // Every command that began while the slots were ours has ended once this is granted.
-    let _alone = server.keyspace.gate().exclusive();
-    let view = published.load();
-    // A replica has the keys that its primary has.
-    if view.my_primary.is_some() {
-        return Vec::new();
+    tables
+}
+
+/// Tells whoever follows changes that a slot's keys go; how many.
+fn tell_of(server: &Server, slot: Slot) -> usize {
+    let followers = Followers::of(server, &server.settings.load());
+    let place = Place { db: 0, slot };
+    if !followers.intersects(Followers::LOGGED | Followers::TRACKED | Followers::WATCHED) {
+        return 0;
     }
-    let gone =
-        lost.iter().filter(|&&slot| !view.is_mine(slot) && view.importing_from(slot).is_none());
-    gone.map(|&slot| server.keyspace.flush_slot(Place { db: 0, slot })).collect()
+    server.keyspace.with_slot(place, |store| {
+        let mut at = Some(0);
+        while let Some(bucket) = at {
+            at = store.table().scan(bucket, |entry| {
+                follow::given_up(server, followers, place, entry.key());
+            });
+        }
+        store.len()
+    })
 }

@@ -6,6 +6,7 @@ mod gates;
 mod nodes;
 mod proxy;
 mod roles;
+mod slots;
 mod soak;
 mod succession;
 
