@@ -43,7 +43,7 @@ impl Sink for Tally {
         self.reading = None;
         self.keys += 1;
         self.expires += u64::from(record.expiry.is_some());
-        self.expired += u64::from(record.expiry.is_some_and(|at| at <= self.now));
+        self.expired += u64::from(record.expiry.is_some_and(|at| at.is_over(self.now)));
         Ok(())
     }
 

@@ -29,6 +29,13 @@ impl Millis {
         Millis(self.0.saturating_sub(earlier.0))
     }
 
+    /// Whether what lives until `self` is gone by `now`. It lives through that very millisecond, as
+    /// in Redis: its lifetime left is 0 then.
+    #[must_use]
+    pub const fn is_over(self, now: Millis) -> bool {
+        self.0 < now.0
+    }
+
     #[must_use]
     pub const fn to_duration(self) -> Duration {
         Duration::from_millis(self.0)

@@ -178,7 +178,7 @@ impl Held<'_> {
     #[cold]
     fn expire_elements(&mut self, key: &Key<'_>, spot: Spot) -> bool {
         let (now, entry) = (self.now, self.store(key).at(key.hash, spot));
-        if self.expiry != Expiry::Delete || entry.next_element_expiry() > now {
+        if self.expiry != Expiry::Delete || !entry.next_element_expiry().is_over(now) {
             return false;
         }
         let mut elements: Vec<Box<[u8]>> = Vec::new();
@@ -194,7 +194,7 @@ impl Held<'_> {
 
     #[inline]
     pub(super) fn is_past(&self, at: Millis) -> bool {
-        at <= self.now && self.expiry != Expiry::Show
+        at.is_over(self.now) && self.expiry != Expiry::Show
     }
 
     #[cold]

@@ -291,7 +291,7 @@ impl<'a> EntryMut<'a> {
         Some(unsafe { &mut *block.at(PAYLOAD_AT).cast::<T>() })
     }
 
-    /// Removes up to `max` elements that expire by `now`, and tells which.
+    /// Removes up to `max` elements that are over by `now`, and tells which.
     pub fn expire_elements(self, now: Millis, max: usize, gone: &mut dyn FnMut(&[u8])) {
         let kind = self.view().kind();
         if kind != Kind::String {

@@ -295,10 +295,10 @@ impl SlotStore {
         let gone = |entry: EntryRef<'_>| {
             let elements = if elements_expire { entry.next_element_expiry() } else { Millis::MAX };
             let expiry = entry.expiry().unwrap_or(Millis::MAX);
-            if expiry <= now {
+            if expiry.is_over(now) {
                 return true;
             }
-            if elements <= now {
+            if elements.is_over(now) {
                 due.push(entry.key().into());
             } else {
                 walk.earliest = walk.earliest.min(elements);

@@ -104,7 +104,7 @@ impl Sweeper {
         let place = Place { db: self.db, slot: self.slot };
         keyspace.before_steps(place, store, STEP_BUCKETS);
         store.step(STEP_BUCKETS, keyspace.hasher());
-        if self.walk.is_new() && store.next_expiry() > now {
+        if self.walk.is_new() && !store.next_expiry().is_over(now) {
             return true;
         }
         for _ in 0..visits {

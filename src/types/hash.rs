@@ -97,7 +97,7 @@ impl Collection for Hash {
         let ShapeMut::Big(Big::Timed(timed)) = self.0.shape_mut() else { return };
         for _ in 0..max {
             let Some((at, name)) = timed.times.first() else { break };
-            if at > now {
+            if !at.is_over(now) {
                 break;
             }
             let name = std::sync::Arc::clone(name);

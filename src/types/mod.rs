@@ -96,7 +96,7 @@ pub trait Collection: Clone + Send + 'static {
     /// in vain.
     fn prefetch(&self, step: usize, hash: u64) -> bool;
 
-    /// Removes up to `max` elements that expire by `now`, and tells which.
+    /// Removes up to `max` elements that are over by `now`, and tells which.
     fn expire(&mut self, _now: Millis, _max: usize, _gone: &mut dyn FnMut(&[u8])) {}
 }
 

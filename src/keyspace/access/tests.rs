@@ -81,7 +81,10 @@ fn an_expired_key_is_deleted_by_a_primary_and_hidden_by_a_replica() {
         assert_eq!(held.expiry(key), Some(Some(NOW + Millis(10))));
     });
     assert_eq!(keyspace.counts(0), (1, 1));
-    let later = NOW + Millis(10);
+    with_key(&keyspace, NOW + Millis(10), |held, key| {
+        assert!(held.read(key).is_some(), "it lives through its last millisecond");
+    });
+    let later = NOW + Millis(11);
     keyspace.set_expiry(Expiry::Hide);
     with_key(&keyspace, later, |held, key| assert!(held.read(key).is_none()));
     assert_eq!(keyspace.counts(0), (1, 1));
@@ -102,7 +105,7 @@ fn an_expired_key_is_deleted_by_a_primary_and_hidden_by_a_replica() {
 fn a_replica_writes_over_a_key_it_hides() {
     let keyspace = keyspace();
     keyspace.set_expiry(Expiry::Hide);
-    let past = Lifetime::Until(NOW);
+    let past = Lifetime::Until(NOW - Millis(1));
     with_key(&keyspace, NOW, |held, key| held.set_string(key, NewStr::Bytes(b"old"), past));
     with_key(&keyspace, NOW, |held, key| {
         held.get_or_create::<Hash>(key).expect("hidden").insert(b"f", b"v", &limits());
@@ -178,7 +181,7 @@ fn a_scan_of_all_slots_finds_every_key_and_random_keys_are_spread() {
         _ => Lifetime::Forever,
     });
     keyspace.set_expiry(Expiry::Hide);
-    let held = Held::lock(&keyspace, 0, &mut [], NOW + Millis(1));
+    let held = Held::lock(&keyspace, 0, &mut [], NOW + Millis(2));
     let (mut seen, mut cursor, mut calls) = (BTreeSet::new(), 0, 0);
     loop {
         let mut page = 0;
@@ -233,7 +236,7 @@ fn a_sweep_deletes_what_has_expired_and_then_has_nothing_to_do() {
     let (mut sweeper, mut garbage, mut names) = (Sweeper::default(), Vec::new(), BTreeSet::new());
     let mut removed = 0;
     loop {
-        let swept = sweeper.run(&keyspace, NOW + Millis(5), 100, &mut garbage, |place, removed| {
+        let swept = sweeper.run(&keyspace, NOW + Millis(6), 100, &mut garbage, |place, removed| {
             let Removed::Key(key) = removed else { panic!("nothing has elements that expire") };
             assert_eq!(place.slot, Slot::of(key));
             assert!(names.insert(key.to_vec()));
@@ -252,7 +255,7 @@ fn a_sweep_deletes_what_has_expired_and_then_has_nothing_to_do() {
         let bound = store.next_expiry();
         assert!(bound == Millis::MAX || bound == NOW + Millis(5000), "the bound is exact");
     }
-    let swept = sweeper.run(&keyspace, NOW + Millis(6), 100_000, &mut garbage, |_, _| ());
+    let swept = sweeper.run(&keyspace, NOW + Millis(7), 100_000, &mut garbage, |_, _| ());
     assert_eq!((swept.removed, swept.round_ended), (0, true));
     assert!(swept.visited <= Slot::COUNT + 2, "{swept:?}");
 }
@@ -368,7 +371,7 @@ proptest! {
             if let Op::Wait(span) = op {
                 now = now + Millis(span);
             }
-            model.retain(|_, (_, expiry)| expiry.is_none_or(|at| at > now));
+            model.retain(|_, (_, expiry)| expiry.is_none_or(|at| at >= now));
             let mut keys = keys(&keyspace, &NAMES);
             let mut held = Held::lock(&keyspace, 0, &mut keys, now);
             apply(&mut held, &keys, &mut model, at, op);
@@ -464,11 +467,11 @@ fn a_sweep_removes_expired_fields() {
         {}
         (fields, keys)
     };
-    assert_eq!(round(NOW), (0, 0));
-    assert_eq!(round(NOW + Millis(5)), (75, 25));
     assert_eq!(round(NOW + Millis(5)), (0, 0));
+    assert_eq!(round(NOW + Millis(6)), (75, 25));
+    assert_eq!(round(NOW + Millis(6)), (0, 0));
     assert_eq!(keyspace.counts(0).0, 25);
-    assert_eq!(round(NOW + Millis(6)), (25, 25));
+    assert_eq!(round(NOW + Millis(7)), (25, 25));
     assert_eq!(keyspace.counts(0), (0, 0));
 }
 
@@ -483,14 +486,14 @@ fn a_lookup_removes_expired_fields_on_a_primary_only() {
     let len = |held: &mut Held<'_>, key: &Key<'_>| {
         held.get::<Hash>(key).expect("a hash").map(Collection::len)
     };
-    with_key(&keyspace, NOW + Millis(4), |held, key| assert_eq!(len(held, key), Some(1)));
+    with_key(&keyspace, NOW + Millis(5), |held, key| assert_eq!(len(held, key), Some(1)));
     for expiry in [Expiry::Hide, Expiry::Show] {
-        with_key(&keyspace, NOW + Millis(5), |held, key| {
+        with_key(&keyspace, NOW + Millis(6), |held, key| {
             held.expiry = expiry;
             assert_eq!(len(held, key), Some(1), "its primary will say so");
         });
     }
-    with_key(&keyspace, NOW + Millis(5), |held, key| {
+    with_key(&keyspace, NOW + Millis(6), |held, key| {
         assert_eq!(len(held, key), None);
         let kinds: Vec<_> = held.incidents.drain(..).map(|incident| incident.kind).collect();
         let gone = IncidentKind::ElementsExpired(vec![b"a"[..].into()]);

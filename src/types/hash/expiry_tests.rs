@@ -69,14 +69,14 @@ type Model = BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>;
 fn expire(hash: &mut Hash, model: &mut Model, now: u64, max: usize) {
     let due = |model: &Model| {
         let times = model.values().filter_map(|(_, at)| *at);
-        times.filter(|&at| at <= now).count()
+        times.filter(|&at| at < now).count()
     };
     let expected = due(model).min(max);
     let mut gone = 0;
     hash.expire(Millis(now), max, &mut |field| {
         let (_, at) = model.remove(field).expect("what goes was there");
         let earliest = model.values().filter_map(|(_, at)| *at).min();
-        assert!(at.is_some_and(|at| at <= now && earliest.is_none_or(|next| at <= next)));
+        assert!(at.is_some_and(|at| at < now && earliest.is_none_or(|next| at <= next)));
         gone += 1;
     });
     assert_eq!(gone, expected);
