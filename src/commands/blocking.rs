@@ -5,6 +5,8 @@
 //! the thread of whoever made it ready and before that one's next command; [`Ctx::skips`] then
 //! passes over the other keys.
 
+use std::collections::{BTreeSet, VecDeque};
+
 use super::{Args, Ctx, Reply};
 use crate::base::Millis;
 use crate::base::float::parse_double;
@@ -28,7 +30,10 @@ pub struct Blocking<'a> {
     /// What to run instead of the request as it was sent, when its meaning depends on the time it
     /// came (`$`).
     pub request: Option<OwnedRequest>,
-    /// What to answer when one of the keys is deleted or becomes something else.
+    /// The group of a stream's readers that shares what comes.
+    pub group: Option<&'a [u8]>,
+    /// What to answer when one of the keys is deleted or becomes something else; only who waits for
+    /// a group is told of all of that.
     pub if_gone: Option<CmdError>,
 }
 
@@ -41,7 +46,7 @@ impl<'a> Blocking<'a> {
         deadline: Option<Millis>,
         otherwise: Reply,
     ) -> Blocking<'a> {
-        Blocking { kind, keys, deadline, otherwise, request: None, if_gone: None }
+        Blocking { kind, keys, deadline, otherwise, request: None, group: None, if_gone: None }
     }
 }
 
@@ -53,7 +58,44 @@ pub struct Wanted {
     pub deadline: Option<Millis>,
     pub otherwise: Reply,
     pub request: Option<OwnedRequest>,
+    pub group: Option<Box<[u8]>>,
     pub if_gone: Option<CmdError>,
+}
+
+/// Keys that somebody waits for, each once, in the order in which they became ready.
+#[derive(Debug, Default)]
+pub struct Ready {
+    queue: VecDeque<Name>,
+    queued: BTreeSet<Name>,
+}
+
+impl Ready {
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    #[must_use]
+    pub fn first(&self) -> Option<&Name> {
+        self.queue.front()
+    }
+
+    pub fn add(&mut self, name: Name) {
+        if self.queued.insert(name.clone()) {
+            self.queue.push_back(name);
+        }
+    }
+
+    pub fn take_first(&mut self) -> Option<Name> {
+        let name = self.queue.pop_front()?;
+        self.queued.remove(&name);
+        Some(name)
+    }
+
+    pub fn extend(&mut self, others: Ready) {
+        others.queue.into_iter().for_each(|name| self.add(name));
+    }
 }
 
 impl Ctx<'_> {
@@ -62,15 +104,13 @@ impl Ctx<'_> {
         if !self.may_block {
             return Ok(what.otherwise);
         }
-        let mut names: Vec<Name> = Vec::with_capacity(what.keys.len());
-        for key in what.keys {
-            let name = (self.db.place(key).db, Box::from(key.bytes));
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        let Blocking { kind, deadline, otherwise, request, if_gone, .. } = what;
-        self.effects.wanted = Some(Wanted { kind, names, deadline, otherwise, request, if_gone });
+        let mut seen = BTreeSet::new();
+        let new = what.keys.iter().filter(|key| seen.insert(key.bytes));
+        let names = new.map(|key| (self.db.place(key).db, Box::from(key.bytes))).collect();
+        let Blocking { kind, deadline, otherwise, request, group, if_gone, .. } = what;
+        let group = group.map(Box::from);
+        self.effects.wanted =
+            Some(Wanted { kind, names, deadline, otherwise, request, group, if_gone });
         Ok(Reply::Later)
     }
 

@@ -1,6 +1,7 @@
 //! What a handler works with, and what it answers.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::base::{Millis, Rng};
 use crate::cluster::ClusterView;
@@ -17,7 +18,7 @@ use crate::state::watches::Name;
 use crate::state::{Ask, Client, Request, Server, WorkerStats};
 
 use super::WantedDurable;
-use super::blocking::Wanted;
+use super::blocking::{Ready, Wanted};
 use super::follow::Followers;
 
 /// A handler's answer. Small replies are values; large ones are streamed into [`Ctx::out`].
@@ -70,7 +71,7 @@ pub struct Effects {
     /// The connection shall wait for its writes to be safe; see [`Ctx::wait_durable`].
     pub wanted_durable: Option<WantedDurable>,
     /// Changed keys that somebody waits for, in the order of their changes.
-    pub ready: Vec<Name>,
+    pub ready: Ready,
     /// Those who waited and were served, with their replies.
     pub served: Vec<Served>,
     /// What the batch so far means to replicas and the append-only file.
@@ -88,8 +89,18 @@ pub struct Effects {
     pub broadcast: Vec<Changed>,
     /// What the connection is told once the command that is running has been answered.
     pub pushes: Vec<Arc<Value>>,
-    /// Commands that a transaction ran, by their numbers.
-    pub inner: Vec<usize>,
+    /// Commands that a transaction ran.
+    pub inner: Vec<Inner>,
+}
+
+/// A command that a transaction ran.
+#[derive(Debug)]
+pub struct Inner {
+    /// Its place in the transaction's queue.
+    pub at: usize,
+    pub took: Duration,
+    /// Arguments which nobody may see.
+    pub secrets: Vec<usize>,
 }
 
 /// Everything a handler may touch, made once per batch.
@@ -98,6 +109,8 @@ pub struct Ctx<'a> {
     pub now: Millis,
     /// The same reading in microseconds.
     pub unix_micros: u64,
+    /// Reads the monotonic clock: for how long something takes, and nothing else.
+    pub read_clock: fn() -> Instant,
     /// The slots of the batch's keys.
     pub db: Held<'a>,
     pub out: &'a mut Encoder,

@@ -117,11 +117,8 @@ impl Ctx<'_> {
     /// Has those who wait for a key look at it again.
     pub fn wake(&mut self, key: &Key<'_>) {
         let name = (self.db.place(key).db, Box::from(key.bytes));
-        if self.followers.contains(Followers::AWAITED)
-            && self.server.waiters.awaits(&name)
-            && !self.effects.ready.contains(&name)
-        {
-            self.effects.ready.push(name);
+        if self.followers.contains(Followers::AWAITED) && self.server.waiters.awaits(&name) {
+            self.effects.ready.add(name);
         }
     }
 
@@ -169,10 +166,8 @@ impl Ctx<'_> {
         if self.followers.contains(Followers::TRACKED) {
             self.invalidate(&name.1);
         }
-        if self.followers.tell(self.server, self.settings, &name, event)
-            && !self.effects.ready.contains(&name)
-        {
-            self.effects.ready.push(name);
+        if self.followers.tell(self.server, self.settings, &name, event) {
+            self.effects.ready.add(name);
         }
     }
 
@@ -216,7 +211,7 @@ impl Ctx<'_> {
             }
         }
         if self.followers.contains(Followers::AWAITED) {
-            self.effects.ready.extend(self.server.waiters.names(db));
+            self.server.waiters.names(db).into_iter().for_each(|name| self.effects.ready.add(name));
         }
     }
 }
@@ -289,7 +284,7 @@ fn happened(
     }
     if followers.tell(server, settings, &name, event) {
         // Nothing can be taken from a key that is gone, but some must hear of it.
-        server.waiters.queue(&name).iter().for_each(|waiter| waiter.client.post(Mail::Recheck));
+        server.waiters.groups(&name).iter().for_each(|waiter| waiter.client.post(Mail::Recheck));
     }
 }
 

@@ -40,8 +40,8 @@ pub mod transactions;
 pub mod zset;
 
 pub use args::{Args, Once, Token};
-pub use blocking::{Blocking, Wanted};
-pub use context::{Ctx, Effects, Reply};
+pub use blocking::{Blocking, Ready, Wanted};
+pub use context::{Ctx, Effects, Inner, Reply};
 pub use durable::{GETACK, Report, WantedDurable};
 pub use follow::Followers;
 pub use limits::limits_of;

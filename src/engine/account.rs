@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use super::plan::Step;
 use crate::base::Millis;
-use crate::commands::{Effects, Registered};
+use crate::commands::{Effects, Inner, Registered, Table};
 use crate::config::Settings;
+use crate::resp::RawRequest;
 use crate::spec::Flags;
 use crate::state::slowlog::trim_args;
+use crate::state::transaction::Transaction;
 use crate::state::{Client, Histogram, Server, SlowEntry, WorkerStats};
 
 /// What is written down after a group has run.
@@ -28,12 +30,6 @@ impl Account<'_> {
         elapsed: Duration,
     ) {
         let nanos = elapsed.as_nanos() as u64 / steps.len().max(1) as u64;
-        for &index in &effects.inner {
-            stats.by_command[index].calls.add(1);
-            stats.by_command[index]
-                .nanos
-                .add(elapsed.as_nanos() as u64 / effects.inner.len() as u64);
-        }
         // Runs of the same command are counted in one go: usually the whole group is one.
         let mut rest =
             steps.iter().filter(|step| step.called).filter_map(|step| step.command).peekable();
@@ -42,45 +38,88 @@ impl Account<'_> {
             while rest.next_if(|next| next.index == command.index).is_some() {
                 count += 1;
             }
-            let command_stats = &stats.by_command[command.index];
-            command_stats.calls.add(count);
-            command_stats.nanos.add(nanos * count);
-            if self.settings.latency_tracking {
-                let histogram = command_stats.latency.get_or_init(Histogram::default);
-                histogram.record(nanos, count as u32);
-            }
+            self.count(stats, command, nanos, count);
         }
         if let Some(command) = steps.last().and_then(|step| step.command) {
             self.client.shared.last_command.store(command.index as u32, Ordering::Relaxed);
         }
         self.client.shared.last_active.store(self.now.0, Ordering::Relaxed);
-        let micros = nanos / 1000;
-        let threshold = self.settings.slowlog_log_slower_than;
-        if threshold >= 0 && micros >= threshold as u64 {
-            steps.iter().for_each(|step| self.log_slow(step, &effects.secrets, micros));
+        if self.is_slow(nanos) {
+            let called = steps.iter().filter(|step| step.called);
+            for (command, request) in called.filter_map(|it| Some((it.command?, it.request))) {
+                self.log_slow(command, request, &effects.secrets, nanos);
+            }
         }
-        let spike = self.settings.latency_monitor_threshold.0;
-        if spike > 0 && micros / 1000 >= spike {
+        if self.is_spike(nanos) {
             let fast = steps.iter().filter_map(|step| step.command).all(is_fast);
-            let event = if fast { "fast-command" } else { "command" };
-            self.server.latency.record(event, self.now.as_secs(), micros / 1000);
+            self.note_spike(fast, nanos);
         }
     }
 
+    /// What a transaction ran, each command by itself.
+    pub(super) fn transaction(&self, stats: &WorkerStats, run: &Transaction, inner: &[Inner]) {
+        for Inner { at, took, secrets } in inner {
+            let queued = &run.queued[*at];
+            let command = Table::get().by_index(queued.command);
+            let command = command.expect("it was queued by its number");
+            let nanos = took.as_nanos() as u64;
+            self.count(stats, command, nanos, 1);
+            if self.is_slow(nanos) {
+                self.log_slow(command, queued.request.as_raw(), secrets, nanos);
+            }
+            if self.is_spike(nanos) {
+                self.note_spike(is_fast(command), nanos);
+            }
+        }
+    }
+
+    /// Counts so many calls that took `nanos` each.
+    #[inline]
+    fn count(&self, stats: &WorkerStats, command: &Registered, nanos: u64, count: u64) {
+        let stats = &stats.by_command[command.index];
+        stats.calls.add(count);
+        stats.nanos.add(nanos * count);
+        if self.settings.latency_tracking {
+            let histogram = stats.latency.get_or_init(Histogram::default);
+            histogram.record(nanos, count as u32);
+        }
+    }
+
+    #[inline]
+    fn is_slow(&self, nanos: u64) -> bool {
+        u64::try_from(self.settings.slowlog_log_slower_than)
+            .is_ok_and(|least| nanos / 1000 >= least)
+    }
+
+    #[inline]
+    fn is_spike(&self, nanos: u64) -> bool {
+        let least = self.settings.latency_monitor_threshold.0;
+        least > 0 && nanos / 1_000_000 >= least
+    }
+
     #[cold]
-    fn log_slow(&self, step: &Step<'_>, secrets: &[usize], micros: u64) {
-        let Some(command) = step.command else {
-            return;
-        };
-        if command.flags.contains(Flags::SKIP_SLOWLOG) || !step.called {
+    fn note_spike(&self, fast: bool, nanos: u64) {
+        let event = if fast { "fast-command" } else { "command" };
+        self.server.latency.record(event, self.now.as_secs(), nanos / 1_000_000);
+    }
+
+    #[cold]
+    fn log_slow(
+        &self,
+        command: &Registered,
+        request: RawRequest<'_>,
+        secrets: &[usize],
+        nanos: u64,
+    ) {
+        if command.flags.contains(Flags::SKIP_SLOWLOG) {
             return;
         }
         let shared = &self.client.shared;
         let entry = SlowEntry {
             id: 0,
             unix_seconds: self.now.as_secs(),
-            micros,
-            args: trim_args(step.request.args(), secrets),
+            micros: nanos / 1000,
+            args: trim_args(request.args(), secrets),
             peer: shared.peer.clone(),
             client_name: shared.details.lock().name.clone(),
         };
@@ -88,6 +127,6 @@ impl Account<'_> {
     }
 }
 
-fn is_fast(command: &'static Registered) -> bool {
+fn is_fast(command: &Registered) -> bool {
     command.flags.contains(Flags::FAST)
 }

@@ -12,13 +12,14 @@ use super::redirect;
 use super::stage::{self, Shared};
 use super::worker::Worker;
 use crate::base::Slot;
-use crate::commands::{Ctx, Registered, Reply, Table, Wanted, keys};
+use crate::commands::{Ctx, Ready, Registered, Reply, Table, Wanted, keys};
 use crate::keyspace::{Held, Key};
 use crate::resp::{Encoder, OwnedRequest, Proto, RawRequest};
 use crate::spec::CmdError;
-use crate::state::waiters::{Call, Served, Waiter};
+use crate::state::waiters::{Call, Line, Place, Served, Waiter};
 use crate::state::watches::Name;
 use crate::state::{Client, Server};
+use crate::types::Kind;
 
 /// A connection's wait.
 #[derive(Debug)]
@@ -37,6 +38,11 @@ impl Wait {
         request: RawRequest<'_>,
     ) -> Wait {
         *cx.tickets += 1;
+        let line = match (wanted.kind, wanted.group) {
+            (_, Some(group)) => Line::Group(group),
+            (Kind::Stream, None) => Line::Reader,
+            (kind, None) => Line::Elements(kind),
+        };
         let call = Call {
             request: wanted.request.unwrap_or_else(|| OwnedRequest::from(request)),
             command: command.index,
@@ -49,6 +55,7 @@ impl Wait {
             client: Arc::clone(&cx.client.shared),
             ticket: *cx.tickets,
             names: wanted.names,
+            place: cx.server.waiters.place_in(line),
             call: parking_lot::Mutex::new(Some(call)),
         });
         cx.server.waiters.enter(&waiter);
@@ -68,38 +75,52 @@ impl Wait {
 /// What became of an attempt to serve somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Attempt {
-    /// It is answered, or there is nothing to take: go on with the next.
-    Done,
+    /// It is answered, or its wait was over.
+    Over,
+    /// There is nothing for it.
+    Nothing,
     /// It needs slots that are not locked.
     NeedsLocks,
+}
+
+impl Attempt {
+    /// The place behind which others may still be served.
+    fn leaves_off_at(self, place: &Place) -> Place {
+        if self == Attempt::Nothing { place.end_of_line() } else { place.clone() }
+    }
 }
 
 /// Serves those who wait for what the commands so far made ready; false if that needs other locks.
 #[cold]
 pub(super) fn serve(cx: &mut Ctx<'_>) -> bool {
     while let Some(name) = cx.effects.ready.first().cloned() {
-        for waiter in cx.server.waiters.queue(&name) {
-            if attempt(cx, &waiter, &name) == Attempt::NeedsLocks {
+        let mut last = None;
+        while let Some(waiter) = cx.server.waiters.next(&name, last.as_ref()) {
+            let attempt = attempt(cx, &waiter, &name);
+            if attempt == Attempt::NeedsLocks {
                 return false;
             }
+            last = Some(attempt.leaves_off_at(&waiter.place));
         }
-        cx.effects.ready.remove(0);
+        cx.effects.ready.take_first();
     }
     true
 }
 
 /// Serves those who wait for `ready`, each with locks of its own.
 #[cold]
-pub(super) fn serve_apart(worker: &mut Worker, mut ready: Vec<Name>) {
-    while !ready.is_empty() {
-        let name = ready.remove(0);
-        for waiter in worker.server.waiters.queue(&name) {
+pub(super) fn serve_apart(worker: &mut Worker, mut ready: Ready) {
+    while let Some(name) = ready.take_first() {
+        let mut last = None;
+        while let Some(waiter) = worker.server.waiters.next(&name, last.as_ref()) {
             let found = with_locks_of(worker, &waiter, &name, |cx| {
                 let attempt = attempt(cx, &waiter, &name);
-                debug_assert_eq!(attempt, Attempt::Done, "all its slots are locked");
-                std::mem::take(&mut cx.effects.ready)
+                debug_assert_ne!(attempt, Attempt::NeedsLocks, "all its slots are locked");
+                (attempt, std::mem::take(&mut cx.effects.ready))
             });
-            ready.extend(found.unwrap_or_default());
+            let (attempt, found) = found.unwrap_or((Attempt::Over, Ready::default()));
+            last = Some(attempt.leaves_off_at(&waiter.place));
+            ready.extend(found);
         }
     }
 }
@@ -190,17 +211,17 @@ fn attempt(cx: &mut Ctx<'_>, waiter: &Arc<Waiter>, name: &Name) -> Attempt {
     }
     // Taken out while it runs, and put back if it has to wait on.
     let mut slot = waiter.call.lock();
-    let Some(call) = slot.take() else { return Attempt::Done };
+    let Some(call) = slot.take() else { return Attempt::Over };
     let ready = cx.db.key_in(name.0, &name.1);
     if cx.db.kind(&ready) != Some(call.kind) {
         if let Some(error) = &call.if_gone {
             let mut out = Encoder::new(call.proto);
             out.error(error.wire());
             answer(cx, waiter, out);
-        } else {
-            *slot = Some(call);
+            return Attempt::Over;
         }
-        return Attempt::Done;
+        *slot = Some(call);
+        return Attempt::Nothing;
     }
     let command = Table::get().by_index(call.command).expect("it was entered by its number");
     let request = call.request.as_raw();
@@ -228,11 +249,11 @@ fn attempt(cx: &mut Ctx<'_>, waiter: &Arc<Waiter>, name: &Name) -> Attempt {
     drop(bound);
     if cx.effects.wanted.take().is_some() {
         *slot = Some(call);
-    } else {
-        tracing::trace!(client = waiter.client.id, ok = result.is_ok(), "waiting client served");
-        answer(cx, waiter, out);
+        return Attempt::Nothing;
     }
-    Attempt::Done
+    tracing::trace!(client = waiter.client.id, ok = result.is_ok(), "waiting client served");
+    answer(cx, waiter, out);
+    Attempt::Over
 }
 
 /// Has the outcome sent to a waiter whose call was taken out, once the log has it.

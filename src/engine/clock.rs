@@ -68,6 +68,6 @@ pub fn unix_time() -> Duration {
 }
 
 #[inline]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }

@@ -19,7 +19,7 @@ use super::stage::{self, Shared};
 use super::worker::Worker;
 use crate::base::Millis;
 use crate::cluster::ClusterView;
-use crate::commands::{Ctx, GETACK, Registered, WantedDurable};
+use crate::commands::{Ctx, GETACK, Ready, Registered, WantedDurable};
 use crate::config::Settings;
 use crate::keyspace::{Expiry, Held, Key};
 use crate::resp::RawRequest;
@@ -27,7 +27,6 @@ use crate::spec::{CmdError, Flags, Group as Family, Plan};
 use crate::state::conditions::Condition;
 use crate::state::durability::Need;
 use crate::state::transaction::Execution;
-use crate::state::watches::Name;
 use crate::state::{Client, ClientFlags, Server};
 
 #[cold]
@@ -51,7 +50,7 @@ pub(super) fn run(session: &mut Session, worker: &mut Worker) -> usize {
 
 /// How many requests were run, the keys that somebody waits for and who could not be served under
 /// the group's locks, and whether the cluster has changed meanwhile.
-fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>, bool) {
+fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Ready, bool) {
     let Session { client, parser, batch, next, out, tickets, wait, .. } = session;
     let Session { gaps, owed, muted, feed, .. } = session;
     let Worker { index, server, clock, rng, bailiff, settings, view } = worker;
@@ -65,7 +64,7 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>, b
     let mut group = Group::default();
     group.plan(scene, client, batch, (parser.input(), *next));
     if runs_nothing(&group, client, wait) {
-        return (0, Vec::new(), false);
+        return (0, Ready::default(), false);
     }
     let turn = Turn { server, settings, lane: *index, clock, rng };
     let conditions =
@@ -76,7 +75,7 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>, b
     if conditions.contains(Condition::HANDOVER) && !is_trusted && writes(&group.steps) {
         drop((pass, group));
         hold_back(client, wait, execution);
-        return (0, Vec::new(), false);
+        return (0, Ready::default(), false);
     }
     // Only now: see `redirect` for why the view must not be older than the pass.
     let seen = view.as_mut().filter(|_| !is_trusted).map(|view| view.load() as &Arc<ClusterView>);
@@ -105,7 +104,9 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Vec<Name>, b
     }
     drop(pass);
     let elapsed = clock.read().saturating_duration_since(started);
-    Account { server, settings, now, client }.group(stats, &steps[..taken], &effects, elapsed);
+    let account = Account { server, settings, now, client };
+    account.group(stats, &steps[..taken], &effects, elapsed);
+    execution.iter().for_each(|it| account.transaction(stats, &it.transaction, &effects.inner));
     *next += taken;
     execution.iter().for_each(|it| server.watches.remove(&it.watching));
     client.logged_to = effects.logged_to.unwrap_or(client.logged_to);

@@ -192,8 +192,8 @@ impl<'a> Group<'a> {
         let routed_end = self.keys.len();
         let watched = &execution.watching.keys;
         let key = |name: &'a Name| Key::new(&name.1, keyspace.hash(&name.1), Slot::of(&name.1));
-        self.keys.extend(watched.iter().map(|watched| key(&watched.name)));
-        let elsewhere = watched.iter().any(|watched| watched.name.0 != db);
+        self.keys.extend(watched.keys().map(key));
+        let elsewhere = watched.keys().any(|name| name.0 != db);
         self.exclusive |= execution.transaction.exclusive || elsewhere;
         routed_end
     }

@@ -57,13 +57,13 @@ pub(super) enum Wait {
 impl Wait {
     /// Shows that the connection waits, and whether others can end that.
     pub(super) fn show(&self, client: &mut Client) {
-        client.set(ClientFlags::BLOCKED, true);
         let can_end = match self {
             Wait::Keys(_) => true,
             Wait::Durable(wait) => !wait.holds_output(),
             Wait::Answer(_) | Wait::Pause => false,
         };
         client.set(ClientFlags::UNBLOCKABLE, can_end);
+        client.set(ClientFlags::BLOCKED, true);
     }
 }
 
@@ -72,10 +72,10 @@ impl Wait {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Nudge {
     Recheck,
-    /// CLIENT UNBLOCK, with an error when `true`.
-    Unblock(bool),
     /// This node has become a replica.
     Demoted,
+    /// CLIENT UNBLOCK, with an error when `true`: it has ended the wait already.
+    Unblock(bool),
     /// The writes are safe.
     Safe,
 }
@@ -267,8 +267,14 @@ impl Session {
             Mail::Durable { ticket } if self.awaits_safety(ticket) => {
                 self.nudge(Nudge::Safe);
             }
+            Mail::Unblock { ticket, with_error }
+                if self.awaits_keys(ticket) || self.awaits_safety(ticket) =>
+            {
+                self.nudge(Nudge::Unblock(with_error));
+            }
             Mail::Durable { ticket }
             | Mail::Served { ticket, .. }
+            | Mail::Unblock { ticket, .. }
             | Mail::Answer { ticket, .. } => {
                 tracing::debug!(ticket, "answer came after the connection stopped waiting");
             }
@@ -282,7 +288,6 @@ impl Session {
             Mail::UserChanged => {}
             Mail::ShardChannelGone(channel) => self.lose_shard_channel(&channel),
             Mail::Kill => self.killed = true,
-            Mail::Unblock(with_error) => self.nudge(Nudge::Unblock(with_error)),
             Mail::Demoted => self.nudge(Nudge::Demoted),
             Mail::Recheck => self.nudge(Nudge::Recheck),
         }
@@ -368,7 +373,8 @@ impl Session {
             None => return true,
         };
         // Somebody else was quicker: its outcome is in the mail.
-        if !wait.give_up(&worker.server) {
+        let unblocked = matches!(nudge, Some(Nudge::Unblock(_)));
+        if !unblocked && !wait.give_up(&worker.server) {
             return true;
         }
         self.stop_waiting();

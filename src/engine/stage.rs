@@ -1,5 +1,6 @@
 //! Setting up what commands work with, and settling what they leave behind.
 
+use super::clock;
 use crate::base::{Millis, Rng};
 use crate::cluster::ClusterView;
 use crate::commands::{Ctx, Effects, Followers};
@@ -33,6 +34,7 @@ pub(super) fn context<'a>(
     Ctx {
         now: Millis(unix_micros / 1000),
         unix_micros,
+        read_clock: clock::now,
         db,
         out,
         client,

@@ -295,8 +295,8 @@ pub enum Mail {
     Kill,
     /// This node is a replica now: nobody may wait for keys to be written.
     Demoted,
-    /// Stop waiting: CLIENT UNBLOCK, with an error when `true`.
-    Unblock(bool),
+    /// What had this ticket is over: CLIENT UNBLOCK, perhaps with an error.
+    Unblock { ticket: u64, with_error: bool },
 }
 
 #[derive(Debug, Default)]

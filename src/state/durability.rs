@@ -118,6 +118,14 @@ impl Durability {
         self.pending.lock().retain(|one| !is_it(one));
     }
 
+    /// Ends the wait of a connection, unless its need is met; the ticket of what it waited for.
+    #[must_use]
+    pub fn take_out(&self, client: u64) -> Option<u64> {
+        let mut pending = self.pending.lock();
+        let at = pending.iter().position(|one| one.client.id == client)?;
+        Some(pending.remove(at).ticket)
+    }
+
     /// Connections that wait.
     #[must_use]
     pub fn waiting(&self) -> usize {

@@ -3,6 +3,7 @@
 //! A key is watched and touched under its slot's lock, so a writer that starts after WATCH has
 //! answered finds the watch. Without watches a writer pays one load.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -30,14 +31,8 @@ impl Watcher {
 #[derive(Debug, Default)]
 pub struct Watching {
     pub watcher: Arc<Watcher>,
-    pub keys: Vec<Watched>,
-}
-
-/// A watched key, and whether there was one.
-#[derive(Debug)]
-pub struct Watched {
-    pub name: Name,
-    pub existed: bool,
+    /// Whether there was a key of this name.
+    pub keys: BTreeMap<Name, bool>,
 }
 
 /// Every watched key with its watchers.
@@ -56,17 +51,17 @@ impl Watches {
 
     /// Watches a key. Call it with the key's slot locked.
     pub fn add(&self, watching: &mut Watching, name: Name, existed: bool) {
-        if watching.keys.iter().any(|watched| watched.name == name) {
+        if watching.keys.contains_key(&name) {
             return;
         }
         self.count.fetch_add(1, Ordering::Relaxed);
         self.watchers.entry(name.clone()).or_default().push(Arc::clone(&watching.watcher));
-        watching.keys.push(Watched { name, existed });
+        watching.keys.insert(name, existed);
     }
 
     /// Forgets everything that one connection watches.
     pub fn remove(&self, watching: &Watching) {
-        for Watched { name, .. } in &watching.keys {
+        for name in watching.keys.keys() {
             if let Some(mut watchers) = self.watchers.get_mut(name) {
                 watchers.retain(|watcher| !Arc::ptr_eq(watcher, &watching.watcher));
             }

@@ -8,7 +8,7 @@ use crate::base::number::parse_i64;
 use crate::commands::{Args, Command, Ctx, Reply};
 use crate::spec::{Arg, Arity, CmdError, CmdResult, CommandSpec, Flags, Group};
 use crate::state::control::Pause;
-use crate::state::{ClientFlags, ClientShared, Mail, Request};
+use crate::state::{ClientFlags, ClientShared, Mail, Request, Server};
 
 pub const CLIENT_LIST: Command = Command::new(
     CommandSpec {
@@ -350,9 +350,17 @@ fn client_unblock(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         };
     }
     let client = u64::try_from(id).ok().and_then(|id| cx.server.clients.get(id));
-    let blocked = client.filter(|client| client.flags().contains(ClientFlags::UNBLOCKABLE));
-    if let Some(client) = &blocked {
-        client.post(Mail::Unblock(with_error));
+    let unblocked = client.is_some_and(|client| unblock(cx.server, &client, with_error));
+    Ok(Reply::Flag(unblocked))
+}
+
+/// Ends what a connection waits for, unless it has just got it or may not be disturbed.
+fn unblock(server: &Server, client: &ClientShared, with_error: bool) -> bool {
+    let waits_for_report = client.flags().contains(ClientFlags::UNBLOCKABLE);
+    let report = || waits_for_report.then(|| server.durability.take_out(client.id)).flatten();
+    let ticket = server.waiters.take_out(client.id).or_else(report);
+    if let Some(ticket) = ticket {
+        client.post(Mail::Unblock { ticket, with_error });
     }
-    Ok(Reply::Flag(blocked.is_some()))
+    ticket.is_some()
 }

@@ -46,7 +46,11 @@ fn find(args: &mut Args<'_>) -> CmdResult<(OwnedRequest, keys::Found)> {
         return Err(CmdError::text("ERR Invalid number of arguments specified for command"));
     }
     let mut found = keys::Found::new();
-    keys::find(command, raw, &mut found)?;
+    if keys::find(command, raw, &mut found).is_err() {
+        found.clear();
+        let mut specs = command.spec.keys.iter();
+        specs.try_for_each(|spec| keys::find_by_spec(spec, raw, &mut found))?;
+    }
     if found.is_empty() && !command.flags.contains(Flags::NO_MANDATORY_KEYS) {
         return Err(keys::INVALID);
     }

@@ -110,6 +110,7 @@ impl Reading<'_> {
             deadline,
             otherwise,
             request,
+            group: self.reader.map(|(group, _)| group),
             if_gone,
         })
     }
@@ -124,6 +125,9 @@ fn read_timeout(args: &mut Args<'_>, now: Millis) -> CmdResult<Option<Millis>> {
 
 /// Finds the keys as the options are read: a group, say, may be called STREAMS. What makes no sense
 /// has none.
+///
+/// # Errors
+/// If a stream has no id: that is said before anybody asks where the streams are.
 pub fn find_keys(request: RawRequest<'_>, found: &mut keys::Found) -> CmdResult<()> {
     let mut at = 1;
     while let Some(word) = request.get(at) {
@@ -132,7 +136,11 @@ pub fn find_keys(request: RawRequest<'_>, found: &mut keys::Found) -> CmdResult<
             b"GROUP" => 3,
             b"NOACK" => 1,
             b"STREAMS" if at + 1 < request.len() => {
-                let keys = at + 1..at + 1 + (request.len() - at - 1) / 2;
+                let words = request.len() - at - 1;
+                if !words.is_multiple_of(2) {
+                    return Err(keys::INVALID);
+                }
+                let keys = at + 1..at + 1 + words / 2;
                 found.extend(keys.map(|index| (index as u32, READ_KEY)));
                 return Ok(());
             }

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::commands::{Args, Command, Ctx, Registered, Reply, Table, keys};
+use crate::commands::{Args, Command, Ctx, Inner, Registered, Reply, Table, keys};
 use crate::keyspace::Key;
 use crate::spec::{Arity, CmdError, CmdResult, CommandSpec, Flags, Group, Plan};
 use crate::state::ClientFlags;
@@ -39,8 +39,15 @@ fn exec(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     }
     cx.may_block = false;
     cx.out.array(execution.transaction.queued.len());
-    for queued in &execution.transaction.queued {
-        run(cx, queued, args.command());
+    let mut begun = (cx.read_clock)();
+    for (at, queued) in execution.transaction.queued.iter().enumerate() {
+        if run(cx, queued, args.command()) {
+            let ended = (cx.read_clock)();
+            let took = ended.saturating_duration_since(begun);
+            let secrets = std::mem::take(&mut cx.effects.secrets);
+            cx.effects.inner.push(Inner { at, took, secrets });
+            begun = ended;
+        }
     }
     cx.may_block = true;
     // CLIENT CACHING among them was for what came after it here.
@@ -51,14 +58,15 @@ fn exec(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
 /// Whether a watched key has changed, or gone because its time was over.
 fn is_outdated(cx: &mut Ctx<'_>, execution: &Execution) -> bool {
     let mut gone = false;
-    for watched in execution.watching.keys.iter().filter(|watched| watched.existed) {
-        let key = cx.db.key_in(watched.name.0, &watched.name.1);
+    for ((db, name), _) in execution.watching.keys.iter().filter(|&(_, &existed)| existed) {
+        let key = cx.db.key_in(*db, name);
         gone |= !cx.db.exists(&key);
     }
     gone || execution.watching.watcher.is_touched()
 }
 
-fn run(cx: &mut Ctx<'_>, queued: &Queued, exec: &'static Registered) {
+/// Runs one request, unless it is refused; whether it was run.
+fn run(cx: &mut Ctx<'_>, queued: &Queued, exec: &'static Registered) -> bool {
     let command = Table::get().by_index(queued.command).expect("it was queued by its number");
     let request = queued.request.as_raw();
     // SELECT may have come before.
@@ -73,7 +81,8 @@ fn run(cx: &mut Ctx<'_>, queued: &Queued, exec: &'static Registered) {
         bound.extend(found.iter().map(|&(index, _)| cx.db.key(request.arg(index as usize))));
     }
     if let Err(error) = cx.check_queued(command, request, exec) {
-        return cx.write_error(&error);
+        cx.write_error(&error);
+        return false;
     }
     let mark = cx.out.mark();
     let result = cx.call(command, request, &bound);
@@ -82,5 +91,5 @@ fn run(cx: &mut Ctx<'_>, queued: &Queued, exec: &'static Registered) {
     if let (Ok(Reply::Later), Some(ticket)) = (result, cx.effects.awaiting.take()) {
         cx.effects.gaps.push((ticket, mark));
     }
-    cx.effects.inner.push(command.index);
+    true
 }

@@ -56,7 +56,11 @@ fn run(local: &mut Local, request: &[String]) -> bool {
                 local.deliver(Mail::Answer { ticket: from.ticket, answer: Ok(Value::ok()) });
             }
         }
-        local.deliver(Mail::Unblock(false));
+        let (id, server) = (local.client().shared.id, &local.server);
+        let ticket = server.waiters.take_out(id).or_else(|| server.durability.take_out(id));
+        if let Some(ticket) = ticket {
+            local.deliver(Mail::Unblock { ticket, with_error: false });
+        }
         local.collect();
     }
     !local.is_closing()

@@ -108,7 +108,9 @@ fn who_leaves_is_answered_when_its_writes_are_safe() {
     assert!(local.is_held());
     other.check(&format!("CLIENT UNBLOCK {id} => :0"));
     acknowledge(&local);
-    local.client().shared.post(Mail::Unblock(false));
+    for ticket in 0..10 {
+        local.client().shared.post(Mail::Unblock { ticket, with_error: false });
+    }
     assert_eq!(shown(&local.collect()), ["+OK", "+OK"]);
     assert!(local.is_closing());
 }
@@ -200,4 +202,52 @@ fn what_was_not_run_is_not_counted_as_a_call() {
     let info = show(&local.run(&["INFO", "commandstats"]));
     let line = info.split("\\r\\n").find(|line| line.starts_with("cmdstat_set:")).expect("SET");
     assert!(line.contains("calls=2,") && line.contains("rejected_calls=1,"), "{line}");
+}
+
+#[test]
+fn who_has_just_been_served_can_no_longer_be_unblocked() {
+    let mut local = Local::default();
+    let mut other = local.another(1);
+    let id = local.client().shared.id;
+    local.feed(b"BLPOP l 0\r\n");
+    // It has not read its mail yet.
+    other.check(&format!("RPUSH l a => :1\nCLIENT UNBLOCK {id} => :0"));
+    assert_eq!(shown(&local.collect()), ["[\"l\" \"a\"]"]);
+}
+
+#[test]
+fn who_was_unblocked_is_not_served_any_more() {
+    let mut local = Local::default();
+    let mut other = local.another(1);
+    let id = local.client().shared.id;
+    for command in ["BLPOP l 0", "WAIT 3 0"] {
+        local.feed(format!("{command}\r\n").as_bytes());
+        other.check(&format!(
+            "CLIENT UNBLOCK {id} ERROR => :1
+            CLIENT UNBLOCK {id} => :0
+            RPUSH l a => :1
+            DEL l => :1"
+        ));
+        let error = "-UNBLOCKED client unblocked via CLIENT UNBLOCK";
+        assert_eq!(shown(&local.collect()), [error], "{command}");
+    }
+    local.feed(b"BLPOP l 0\r\n");
+    other.check("RPUSH l a => :1");
+    assert_eq!(shown(&local.collect()), ["[\"l\" \"a\"]"], "it may wait again");
+}
+
+#[test]
+fn what_a_transaction_ran_is_in_the_slow_log_each_by_itself() {
+    let settings = Settings { slowlog_log_slower_than: 0, ..Settings::default() };
+    let mut local = Local::with_settings(settings);
+    local.feed(b"MULTI\r\nSET k v\r\nLPUSH k a\r\nAUTH x secret\r\nEXEC\r\n");
+    let log = show(&local.run(&["SLOWLOG", "GET", "-1"]));
+    let at = |text: &str| log.find(text).unwrap_or_else(|| panic!("{text} is not in {log}"));
+    let newest_first = ["(redacted)", "\"LPUSH\" \"k\" \"a\"", "\"SET\" \"k\" \"v\"", "MULTI"];
+    assert!(newest_first.map(at).is_sorted(), "{log}");
+    assert!(!log.contains("EXEC") && !log.contains("secret"), "{log}");
+    let info = show(&local.run(&["INFO", "commandstats"]));
+    assert!(info.contains("cmdstat_lpush:calls=1,"), "{info}");
+    let latency = show(&local.run(&["LATENCY", "HISTOGRAM", "set"]));
+    assert!(latency.contains("\"calls\" :1"), "{latency}");
 }

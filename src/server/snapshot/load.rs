@@ -186,7 +186,9 @@ struct Placing<'a> {
 impl Placing<'_> {
     fn place(&self, record: Record) {
         let Record { db, key, value, expiry, usage } = record;
-        if expiry.is_some_and(|at| at.is_over(self.now)) && !self.keep_expired.load(Ordering::Relaxed) {
+        if expiry.is_some_and(|at| at.is_over(self.now))
+            && !self.keep_expired.load(Ordering::Relaxed)
+        {
             self.expired.fetch_add(1, Ordering::Relaxed);
             self.lapsed.lock().push((db, key));
             return;
