@@ -116,9 +116,7 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Ready, bool)
     let waits = Waits { server, settings, client, tickets, now };
     *wait = wait_after(blocked, answer, effects.wanted_durable, waits);
     *muted = effects.muted;
-    if let Some(wait) = wait {
-        wait.show(client);
-    }
+    wait.iter().for_each(|wait| wait.show(client));
     let current = view.as_mut().map(|view| Arc::as_ptr(view.load()));
     (taken, effects.ready, version.is_some() && current != version)
 }

@@ -21,6 +21,8 @@ bitflags! {
         const CLUSTER_DOWN = 1 << 4;
         /// A shutdown is under way.
         const SHUTTING_DOWN = 1 << 5;
+        /// DEBUG SET-SKIP-CHECKSUM-VALIDATION 1: RESTORE believes its payloads.
+        const CHECKSUMS_SKIPPED = 1 << 6;
         /// DEBUG SET-ACTIVE-EXPIRE 0: expired keys go only when somebody looks at them.
         const NO_ACTIVE_EXPIRE = 1 << 7;
         /// The append-only file cannot be written.

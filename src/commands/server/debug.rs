@@ -1,10 +1,15 @@
 //! DEBUG: what test tools rely on. Off unless `enable-debug-command` allows it.
 
+mod object;
+mod protocol;
+
 use std::time::Duration;
 
 use super::digest;
 use crate::base::number::parse_i64;
 use crate::commands::{Args, Command, Ctx, Reply, help};
+use crate::config::kind::parse_memory;
+use crate::keyspace::{Lifetime, NewStr};
 use crate::spec::{Arity, CmdError, CmdResult, CommandSpec, Flags, Group, Plan};
 use crate::state::Request;
 use crate::state::conditions::Condition;
@@ -18,7 +23,9 @@ const ACTIONS: &[(&str, std::ops::RangeInclusive<usize>, Action)] = &[
     ("DIGEST", 0..=0, digest::digest),
     ("DIGEST-VALUE", 0..=usize::MAX, digest::digest_value),
     ("SLEEP", 1..=1, sleep),
-    ("OBJECT", 1..=2, object),
+    ("OBJECT", 1..=1, object::object),
+    ("POPULATE", 1..=3, populate),
+    ("PROTOCOL", 1..=1, protocol::protocol),
     ("RELOAD", 0..=3, reload),
     ("LOADAOF", 0..=0, |cx, _| cx.ask(Request::LoadAof)),
     ("SET-ACTIVE-EXPIRE", 1..=1, set_active_expire),
@@ -26,7 +33,8 @@ const ACTIONS: &[(&str, std::ops::RangeInclusive<usize>, Action)] = &[
     ("JMAP", 0..=0, |_, _| Ok(Reply::Ok)),
     ("LOG", 1..=1, log),
     ("CHANGE-REPL-ID", 0..=0, |cx, _| cx.ask(Request::RenameHistory)),
-    ("QUICKLIST-PACKED-THRESHOLD", 1..=1, |_, _| Ok(Reply::Ok)),
+    ("QUICKLIST-PACKED-THRESHOLD", 1..=1, packed_threshold),
+    ("SET-SKIP-CHECKSUM-VALIDATION", 1..=1, skip_checksums),
 ];
 
 type Action = fn(&mut Ctx<'_>, &mut Args<'_>) -> CmdResult<Reply>;
@@ -52,14 +60,14 @@ pub const DEBUG: Command = Command::new(
 );
 
 fn debug(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
-    let name = args.token().ok_or_else(|| args.wrong_arity())?;
+    let name = args.bytes()?;
     let left = args.left();
-    let found = ACTIONS
-        .iter()
-        .find(|(word, counts, _)| word.as_bytes() == name.upper() && counts.contains(&left));
+    let found = ACTIONS.iter().find(|(word, counts, _)| {
+        name.eq_ignore_ascii_case(word.as_bytes()) && counts.contains(&left)
+    });
     match found {
         Some((_, _, action)) => action(cx, args),
-        None => Err(CmdError::unknown_form("debug", name.raw())),
+        None => Err(CmdError::unknown_form("debug", name)),
     }
 }
 
@@ -74,22 +82,6 @@ fn sleep(_: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
 
 /// Nobody waits for longer than an hour for a test.
 const SLEEP_MAX: Duration = Duration::from_secs(3600);
-
-fn object(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
-    let name = args.bytes()?;
-    let key = cx.db.key(name);
-    let Some(entry) = cx.db.peek(&key) else {
-        return Err(CmdError::NoSuchKey);
-    };
-    let text = format!(
-        "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:0",
-        entry.encoding(),
-        entry.heap_bytes() + entry.block_bytes() - name.len(),
-        entry.lru(),
-    );
-    cx.out.simple(&text);
-    Ok(Reply::Written)
-}
 
 /// Options come in any order; MERGE, which tolerates keys that are there, is not among them.
 fn reload(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
@@ -114,6 +106,46 @@ fn set_active_expire(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> 
     Ok(Reply::Ok)
 }
 
+/// Makes keys for a test; replicas hear nothing of them, and in a cluster they may be of any slot.
+fn populate(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    const OUT_OF_RANGE: CmdError = CmdError::text("ERR value is out of range, must be positive");
+    let size = |args: &mut Args<'_>| {
+        let number = args.int().ok().and_then(|number| usize::try_from(number).ok());
+        number.ok_or(OUT_OF_RANGE)
+    };
+    let count = size(args)?;
+    let prefix = if args.left() > 0 { args.bytes()? } else { b"key" };
+    let len = if args.left() > 0 { size(args)? } else { 0 };
+    for number in 0..count {
+        let name = [prefix, b":", number.to_string().as_bytes()].concat();
+        let key = cx.db.key(&name);
+        if cx.db.peek(&key).is_none() {
+            let mut value = format!("value:{number}").into_bytes();
+            if len > 0 {
+                value.resize(len, 0);
+            }
+            cx.db.set_string(&key, NewStr::Bytes(&value), Lifetime::Forever);
+        }
+    }
+    Ok(Reply::Ok)
+}
+
+/// Understood and of no effect: no element is too long for a node that it has to itself.
+fn packed_threshold(_: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    const TOO_LARGE: CmdError =
+        CmdError::text("ERR argument must be a memory value bigger than 1 and smaller than 4gb");
+    let word = args.bytes()?;
+    let bytes = if word.is_empty() { Some(0) } else { parse_memory(word) };
+    let fits = bytes.is_some_and(|bytes| bytes < u64::from(u32::MAX));
+    if fits { Ok(Reply::Ok) } else { Err(TOO_LARGE) }
+}
+
+fn skip_checksums(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    let on = parse_i64(args.bytes()?).unwrap_or(0) != 0;
+    cx.server.conditions.set(Condition::CHECKSUMS_SKIPPED, on);
+    Ok(Reply::Ok)
+}
+
 fn error(_: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     Err(CmdError::echoing(&[args.bytes()?]))
 }
@@ -125,6 +157,9 @@ fn log(_: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
 
 const HELP: &[&str] = &[
     "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "CHANGE-REPL-ID",
+    "    Change the replication IDs of the instance.",
+    "    Dangerous: should be used only for testing the replication subsystem.",
     "DIGEST",
     "    Output a hex signature representing the current DB content.",
     "DIGEST-VALUE <key> [<key> ...]",
@@ -136,13 +171,34 @@ const HELP: &[&str] = &[
     "LOG <message>",
     "    Write <message> to the server log.",
     "OBJECT <key>",
-    "    Show low level info about <key> and associated value.",
+    "    Show low level info about `key` and associated value.",
+    "POPULATE <count> [<prefix>] [<size>]",
+    "    Create <count> string keys named key:<num>. If <prefix> is specified then",
+    "    it is used instead of the 'key' prefix. These are not propagated to",
+    "    replicas. Cluster slots are not respected so keys not belonging to the",
+    "    current node can be created in cluster mode.",
+    "PROTOCOL <type>",
+    "    Reply with a test value of the specified type. <type> can be: string,",
+    "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
+    "    true, false.",
+    "RELOAD [option ...]",
+    "    Save the RDB on disk and reload it back to memory. Valid <option> values:",
+    "    * NOFLUSH: the existing database will not be removed before load, but",
+    "      conflicting keys will generate an exception and kill the server.",
+    "    * NOSAVE: the database will be loaded from an existing RDB file.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Setting it to 0 disables expiring keys in background when they are not",
     "    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the",
     "    default.",
+    "QUICKLIST-PACKED-THRESHOLD <size>",
+    "    Accepted for tests that set it; lists need no such threshold here.",
+    "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+    "    Enables or disables the checksum check of RESTORE's payload.",
     "SLEEP <seconds>",
     "    Stop the server for <seconds>. Decimals allowed.",
     "HELP",
     "    Prints this help.",
 ];
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use super::object::ValueType;
 use super::{Loaded, Object, RdbError, Reader, VERSION_MAX, Writer, read_object, write_object};
 use crate::types::Limits;
 
+const TYPE_BYTES: usize = 1;
 const VERSION_BYTES: usize = 2;
 const CHECKSUM_BYTES: usize = 8;
 
@@ -40,25 +41,43 @@ pub fn write(object: Object<'_>, compress: bool) -> Vec<u8> {
     writer.out
 }
 
+/// Bytes of a value's serialized form.
+#[must_use]
+pub fn value_len(object: Object<'_>, compress: bool) -> usize {
+    let mut writer = Writer::new(compress);
+    write_object(&mut writer, None, object, &mut |_| {});
+    writer.out.len() - TYPE_BYTES
+}
+
 /// The value a payload holds. Bytes between the value and the footer are not looked at, as in
 /// Redis.
 ///
 /// # Errors
 /// If the footer is wrong, or the value malformed.
 pub fn read(payload: &[u8], limits: &Limits) -> Result<Loaded, DumpError> {
+    let (signed, stored) = payload.split_last_chunk::<CHECKSUM_BYTES>().ok_or(DumpError::Footer)?;
+    if u64::from_le_bytes(*stored) != checksum(signed) {
+        return Err(DumpError::Footer);
+    }
+    read_unchecked(payload, limits)
+}
+
+/// [`read`], whatever the checksum says.
+///
+/// # Errors
+/// If the version is too new, or the value malformed.
+pub fn read_unchecked(payload: &[u8], limits: &Limits) -> Result<Loaded, DumpError> {
     let value = open(payload).ok_or(DumpError::Footer)?;
     let mut reader = Reader::new(value);
     let loaded = reader.byte().and_then(|kind| read_object(&mut reader, kind, limits));
     loaded.map_err(DumpError::Value)
 }
 
-/// The value's bytes, if version and checksum are good.
+/// The value's bytes, if we know its version.
 fn open(payload: &[u8]) -> Option<&[u8]> {
-    let (signed, stored) = payload.split_last_chunk::<CHECKSUM_BYTES>()?;
+    let (signed, _) = payload.split_last_chunk::<CHECKSUM_BYTES>()?;
     let (value, version) = signed.split_last_chunk::<VERSION_BYTES>()?;
-    let sound = u16::from_le_bytes(*version) <= VERSION_MAX
-        && u64::from_le_bytes(*stored) == checksum(signed);
-    sound.then_some(value)
+    (u16::from_le_bytes(*version) <= VERSION_MAX).then_some(value)
 }
 
 #[cfg(test)]
