@@ -45,6 +45,7 @@ where
         queue: OutputQueue::new(),
         runnable: false,
         progress: Progress::NeedsInput,
+        put_off: false,
         ended: false,
         over_soft_limit_since: None,
         alarm: None,
@@ -67,6 +68,8 @@ struct Connection<S> {
     /// Bytes or messages have come since the session last ran.
     runnable: bool,
     progress: Progress,
+    /// There are replies to write in the next turn.
+    put_off: bool,
     /// The other end sends no more, but is owed an answer.
     ended: bool,
     /// Since when the pending output is above the soft limit.
@@ -90,6 +93,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 let mut worker = self.worker.borrow_mut();
                 self.progress = self.session.run(&mut worker);
+                drop(worker);
+                if self.puts_off(cx) {
+                    return Poll::Pending;
+                }
             }
             if self.session.is_killed() || self.flush(cx).is_err() || self.is_over_output_limit() {
                 return Poll::Ready(());
@@ -139,6 +146,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
+    /// Whether replies that have just been made are to be written a turn later: when all connections
+    /// that had something to read have run. The writes then follow each other at once, and a client
+    /// with several connections is woken for the first, not for every one.
+    fn puts_off(&mut self, cx: &Context<'_>) -> bool {
+        let news = !self.session.out().is_empty() && self.queue.is_empty();
+        self.put_off = news && !self.put_off;
+        if self.put_off {
+            cx.waker().wake_by_ref();
+        }
+        self.put_off
+    }
+
     /// Whether the session's wait is over; otherwise the task is woken when it is.
     fn alarm_rings(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(deadline) = self.session.deadline() else {
@@ -174,6 +193,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Writes as much of the pending output as the socket takes.
     fn flush(&mut self, cx: &mut Context<'_>) -> std::io::Result<()> {
+        self.put_off = false;
         if !self.session.holds_output() {
             self.queue.take_from(self.session.out());
         }
