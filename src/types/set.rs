@@ -69,7 +69,7 @@ impl Collection for Set {
             Shape::Pack(pack) => match pack.form() {
                 Form::Intset => "intset",
                 Form::Listpack => "listpack",
-                Form::Wide | Form::Leaf => "hashtable",
+                Form::Wide | Form::Leaf | Form::Growing => "hashtable",
             },
             Shape::Big(_) => "hashtable",
         }

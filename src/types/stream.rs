@@ -17,8 +17,8 @@ use super::{Collection, Kind, Limits};
 use crate::base::Millis;
 pub use group::{Consumer, Delivery, Group, Pending};
 pub use id::{IdText, Ids, StreamId};
-pub use node::Fields;
-use node::{Node, Place};
+pub use node::{Added, Fields};
+use node::{Node, Place, Summary};
 
 /// What a node takes besides its listpack, about.
 const NODE_BYTES: usize = 64;
@@ -114,23 +114,15 @@ impl Stream {
     }
 
     /// Appends an entry; false (and nothing happens) if the id is not past all earlier ones.
-    pub fn append(&mut self, id: StreamId, fields: &[(&[u8], &[u8])], limits: &Limits) -> bool {
+    pub fn append(&mut self, id: StreamId, fields: Added<'_>, limits: &Limits) -> bool {
         let inner = &mut *self.0;
         if id <= inner.ids.last {
             return false;
         }
-        let bytes = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let latest = inner.nodes.last_entry();
-        let open = latest.filter(|node| node::has_room(node.get(), bytes, limits));
-        let mut created = None;
-        let (node_id, pack) = match open {
-            Some(node) => (*node.key(), Arc::make_mut(node.into_mut())),
-            None => (id, &mut *created.insert(node::new(fields))),
-        };
-        let before = if node_id == id { 0 } else { pack.heap_bytes() };
-        node::append(pack, node_id, id, fields);
-        inner.node_bytes = inner.node_bytes - before + pack.heap_bytes();
-        if let Some(pack) = created {
+        if !inner.append_to_last(id, fields, limits) {
+            let mut pack = node::new(fields);
+            node::append(&mut pack, Summary { id, live: 0, same: true }, id, fields);
+            inner.node_bytes += pack.heap_bytes();
             inner.nodes.insert(id, Arc::new(pack));
         }
         if inner.len == 0 {
@@ -366,6 +358,28 @@ impl Stream {
 }
 
 impl Inner {
+    /// Appends an entry to the last node. False if there is no room in it: then it is done with.
+    #[inline]
+    fn append_to_last(&mut self, id: StreamId, fields: Added<'_>, limits: &Limits) -> bool {
+        let Some(mut last) = self.nodes.last_entry() else { return false };
+        let room = Node::of(*last.key(), last.get()).room(fields, limits);
+        let before = last.get().heap_bytes();
+        let after = match room {
+            Some(node) => {
+                let pack = Arc::make_mut(last.get_mut());
+                node::append(pack, node, id, fields);
+                pack.heap_bytes()
+            }
+            // Who shares the node may go on sharing it; a little space is lost.
+            None => Arc::get_mut(last.get_mut()).map_or(before, |pack| {
+                pack.seal();
+                pack.heap_bytes()
+            }),
+        };
+        self.node_bytes = self.node_bytes - before + after;
+        room.is_some()
+    }
+
     /// Marks entries of one node as deleted, or drops the node if none is left.
     fn delete(&mut self, node_id: StreamId, places: &[usize]) {
         let pack = self.nodes.get_mut(&node_id).expect("entries are deleted from a node");

@@ -50,6 +50,16 @@ impl<'a> ValueRef<'a> {
         out.extend_from_slice(self.text(&mut itoa::Buffer::new()));
     }
 
+    /// Whether the value has this very text.
+    #[inline]
+    #[must_use]
+    pub fn is(&self, text: &[u8]) -> bool {
+        match *self {
+            ValueRef::Int(value) => parse_i64(text) == Some(value),
+            ValueRef::Bytes(bytes) => bytes == text,
+        }
+    }
+
     /// The value as a number, if its text is the canonical form of one.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {

@@ -11,11 +11,16 @@
 //! them. Foreign bytes pass [`Listpack::parse`] first; after that a malformed entry is a broken
 //! invariant.
 
+mod encoding;
+
 use smallvec::SmallVec;
 
 use super::{Malformed, Pack};
 use crate::types::value::{Needle, ValueRef};
+pub use encoding::encoded_len;
+use encoding::{BackLength, Head, back_length_size, body, decode};
 
+const LENGTH_BYTES: usize = 4;
 const HEADER: usize = 6;
 const END: u8 = 0xff;
 /// The count field's way of saying "not known".
@@ -239,38 +244,85 @@ pub fn push(pack: &mut Pack, values: &[ValueRef<'_>]) {
     splice(pack, end, (0, 0), values);
 }
 
-/// Entries encoded one after the other, to be pushed in one piece.
-#[derive(Default)]
-pub struct Run {
-    bytes: SmallVec<[u8; Run::INLINE]>,
-    entries: usize,
+/// Values in order, which are asked for twice: how long they are, then what they are.
+pub trait Values {
+    fn visit(&self, visitor: &mut impl Visitor);
 }
 
-impl Run {
-    /// Bytes that need no heap: a stream's entry of a few short fields.
-    const INLINE: usize = 192;
+pub trait Visitor {
+    fn value(&mut self, value: ValueRef<'_>);
+}
 
+/// Adds up what values take.
+#[derive(Default)]
+struct Measure {
+    entries: usize,
+    bytes: usize,
+}
+
+impl Visitor for Measure {
     #[inline]
-    pub fn push(&mut self, value: ValueRef<'_>) {
-        let (head, body) = (Head::of(value), body(value));
-        let back = BackLength::of(head.bytes().len() + body.len());
-        self.bytes.extend_from_slice(head.bytes());
-        self.bytes.extend_from_slice(body);
-        self.bytes.extend_from_slice(back.bytes());
+    fn value(&mut self, value: ValueRef<'_>) {
         self.entries += 1;
+        self.bytes += encoded_len(value);
     }
 }
 
-pub fn push_run(pack: &mut Pack, run: &Run) {
+/// Encodes values one after the other.
+struct Writer<'a> {
+    bytes: &'a mut [u8],
+    at: usize,
+}
+
+impl Writer<'_> {
+    #[inline]
+    fn put(&mut self, part: &[u8]) {
+        self.bytes[self.at..self.at + part.len()].copy_from_slice(part);
+        self.at += part.len();
+    }
+}
+
+impl Visitor for Writer<'_> {
+    #[inline]
+    fn value(&mut self, value: ValueRef<'_>) {
+        match value {
+            ValueRef::Int(small @ 0..=127) => self.put(&[small as u8, 1]),
+            ValueRef::Bytes(short) if short.len() < 64 => {
+                let len = short.len() as u8;
+                self.put(&[0x80 | len]);
+                self.put(short);
+                self.put(&[len + 1]);
+            }
+            _ => {
+                let (head, body) = (Head::of(value), body(value));
+                self.put(head.bytes());
+                self.put(body);
+                self.put(BackLength::of(head.bytes().len() + body.len()).bytes());
+            }
+        }
+    }
+}
+
+/// Pushes many values in one piece.
+#[inline]
+pub fn append(pack: &mut Pack, values: &impl Values) {
     let list = Listpack::of(pack);
     let (end, counted) = (list.end(), list.count_field());
-    pack.splice(end, 0, &[&run.bytes]);
+    let mut measure = Measure::default();
+    values.visit(&mut measure);
+    values.visit(&mut Writer { bytes: pack.open_gap(end, measure.bytes), at: 0 });
     if counted != UNCOUNTED {
-        set_count(pack, counted + run.entries);
+        set_count(pack, counted + measure.entries);
     }
 }
 
 pub fn replace(pack: &mut Pack, at: usize, value: ValueRef<'_>) {
+    if let ValueRef::Int(small @ 0..=127) = value
+        && pack.bytes()[at] <= 0x7f
+    {
+        pack.body_mut()[at - LENGTH_BYTES] = small as u8; // as long as what was there
+        return;
+    }
     let (_, next) = Listpack::of(pack).entry(at).expect("replace names an entry");
     splice(pack, at, (1, next - at), &[value]);
 }
@@ -285,13 +337,6 @@ pub fn remove(pack: &mut Pack, at: usize, count: usize) -> usize {
     }
     splice(pack, at, (removed, end - at), &[]);
     removed
-}
-
-/// The bytes that `value` takes in a listpack.
-#[must_use]
-pub fn encoded_len(value: ValueRef<'_>) -> usize {
-    let size = Head::of(value).bytes().len() + body(value).len();
-    size + back_length_size(size)
 }
 
 /// Replaces `removed` = (entries, bytes) from `at` on by `values`, in one move of what follows.
@@ -322,129 +367,6 @@ fn splice(pack: &mut Pack, at: usize, removed: (usize, usize), values: &[ValueRe
 fn set_count(pack: &mut Pack, entries: usize) {
     let field = u16::try_from(entries).unwrap_or(u16::MAX);
     pack.body_mut()[..2].copy_from_slice(&field.to_le_bytes());
-}
-
-fn body(value: ValueRef<'_>) -> &[u8] {
-    match value {
-        ValueRef::Int(_) => &[],
-        ValueRef::Bytes(bytes) => bytes,
-    }
-}
-
-/// What precedes a string's bytes; all of an integer.
-struct Head {
-    buffer: [u8; 9],
-    len: u8,
-}
-
-impl Head {
-    fn of(value: ValueRef<'_>) -> Head {
-        match value {
-            ValueRef::Int(value) => Head::of_int(value),
-            ValueRef::Bytes(bytes) => Head::of_string(bytes.len()),
-        }
-    }
-
-    fn new(parts: [&[u8]; 2]) -> Head {
-        let mut head = Head { buffer: [0; 9], len: 0 };
-        for part in parts {
-            let start = usize::from(head.len);
-            head.buffer[start..start + part.len()].copy_from_slice(part);
-            head.len += part.len() as u8;
-        }
-        head
-    }
-
-    fn of_int(value: i64) -> Head {
-        let bytes = value.to_le_bytes();
-        match value {
-            0..=127 => Head::new([&bytes[..1], &[]]),
-            -4096..=4095 => Head::new([&[0xc0 | (bytes[1] & 0x1f), bytes[0]], &[]]),
-            -0x8000..=0x7fff => Head::new([&[0xf1], &bytes[..2]]),
-            -0x80_0000..=0x7f_ffff => Head::new([&[0xf2], &bytes[..3]]),
-            -0x8000_0000..=0x7fff_ffff => Head::new([&[0xf3], &bytes[..4]]),
-            _ => Head::new([&[0xf4], &bytes]),
-        }
-    }
-
-    fn of_string(len: usize) -> Head {
-        let bytes = u32::try_from(len).expect("callers bound a listpack's length").to_le_bytes();
-        match len {
-            0..64 => Head::new([&[0x80 | bytes[0]], &[]]),
-            64..4096 => Head::new([&[0xe0 | bytes[1], bytes[0]], &[]]),
-            _ => Head::new([&[0xf0], &bytes]),
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.buffer[..usize::from(self.len)]
-    }
-}
-
-/// The trailing length of an entry: 7-bit groups, the most significant first, all but it with bit
-/// 7.
-struct BackLength {
-    buffer: [u8; 5],
-    len: u8,
-}
-
-impl BackLength {
-    fn of(size: usize) -> BackLength {
-        let len = back_length_size(size);
-        let mut buffer = [0; 5];
-        for (index, byte) in buffer[..len].iter_mut().enumerate() {
-            let group = (size >> (7 * (len - 1 - index))) as u8 & 0x7f;
-            *byte = if index == 0 { group } else { group | 0x80 };
-        }
-        BackLength { buffer, len: len as u8 }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.buffer[..usize::from(self.len)]
-    }
-}
-
-/// The format's limits are one short of what 7-bit groups could hold.
-#[inline]
-fn back_length_size(size: usize) -> usize {
-    match size {
-        0..=127 => 1,
-        128..=16_382 => 2,
-        16_383..=2_097_150 => 3,
-        2_097_151..=268_435_454 => 4,
-        _ => 5,
-    }
-}
-
-/// The value at `at` and the size of its encoding and data; None if it does not fit or is no entry.
-#[inline]
-fn decode(bytes: &[u8], at: usize) -> Option<(ValueRef<'_>, usize)> {
-    let rest = bytes.get(at..)?;
-    let (&first, data) = rest.split_first()?;
-    let string = |head: usize, len: usize| {
-        Some((ValueRef::Bytes(rest.get(head..head.checked_add(len)?)?), head + len))
-    };
-    let int = |size: usize| {
-        let data = data.get(..size)?;
-        let mut extended = [if data[size - 1] & 0x80 == 0 { 0 } else { 0xff }; 8];
-        extended[..size].copy_from_slice(data);
-        Some((ValueRef::Int(i64::from_le_bytes(extended)), 1 + size))
-    };
-    match first {
-        0..=0x7f => Some((ValueRef::Int(i64::from(first)), 1)),
-        0x80..=0xbf => string(1, usize::from(first & 0x3f)),
-        0xc0..=0xdf => {
-            let unsigned = i64::from(first & 0x1f) << 8 | i64::from(*data.first()?);
-            Some((ValueRef::Int((unsigned ^ 0x1000) - 0x1000), 2))
-        }
-        0xe0..=0xef => string(2, usize::from(first & 0xf) << 8 | usize::from(*data.first()?)),
-        0xf0 => string(5, u32::from_le_bytes(*data.first_chunk()?) as usize),
-        0xf1 => int(2),
-        0xf2 => int(3),
-        0xf3 => int(4),
-        0xf4 => int(8),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

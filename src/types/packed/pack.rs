@@ -3,9 +3,8 @@
 //! # Invariants
 //! - The bytes begin with their own total length (4 bytes, little endian), as a listpack's do;
 //!   nobody but this module writes those four.
-//! - The block is exactly as large as the allocator's size class for that length, so that no
-//!   capacity is stored. The one exception is the shared empty listpack, which is never written or
-//!   freed.
+//! - The block's size follows from the form and that length (`block_bytes`), so that no capacity is
+//!   stored. The one exception is the shared empty listpack, which is never written or freed.
 //! - The pointer's low three bits are the [`Form`] and never zero; zero is left to
 //!   `compact::PackOr`.
 #![expect(
@@ -30,6 +29,21 @@ pub enum Form {
     Wide = 3,
     /// A leaf of a sorted set's tree.
     Leaf = 4,
+    /// A listpack that grows at its end, in fewer and larger steps; see [`Pack::seal`].
+    Growing = 5,
+}
+
+/// Growing packs that are larger grow in the steps of all others.
+const GROWING_MAX: usize = 8192;
+
+/// How large the block of a pack is: the allocator's size class for its bytes, or, for one that
+/// grows, the next power of two.
+#[inline]
+fn block_bytes(form: Form, total: usize) -> usize {
+    match form {
+        Form::Growing if total <= GROWING_MAX => total.next_power_of_two(),
+        _ => allocated(total),
+    }
 }
 
 pub(in crate::types) const TAG_MASK: usize = 0b111;
@@ -57,6 +71,12 @@ impl Pack {
         Pack(NonNull::from(&EMPTY.0).cast()).tagged(Form::Listpack)
     }
 
+    /// As `empty_listpack`, growing.
+    #[must_use]
+    pub fn growing_listpack() -> Pack {
+        Pack::empty_listpack().tagged(Form::Growing)
+    }
+
     /// A copy of `bytes`, whose first four are replaced by the length.
     ///
     /// # Panics
@@ -64,7 +84,7 @@ impl Pack {
     #[must_use]
     pub fn from_bytes(form: Form, bytes: &[u8]) -> Pack {
         assert!(bytes.len() >= LENGTH_BYTES, "a pack begins with its length");
-        let mut pack = Pack(allocate(bytes.len())).tagged(form);
+        let mut pack = Pack(allocate(block_bytes(form, bytes.len()))).tagged(form);
         // SAFETY: the new block is at least bytes.len() long and is not `bytes`.
         unsafe { copy_nonoverlapping(bytes.as_ptr(), pack.base(), bytes.len()) };
         pack.set_len(bytes.len());
@@ -78,18 +98,35 @@ impl Pack {
             1 => Form::Listpack,
             2 => Form::Intset,
             3 => Form::Wide,
-            _ => Form::Leaf,
+            4 => Form::Leaf,
+            _ => Form::Growing,
         }
     }
 
+    /// # Panics
+    /// If the pack's block would have another size; only `seal` ends growing.
     pub fn set_form(&mut self, form: Form) {
+        assert!(form != Form::Growing && self.form() != Form::Growing, "another block");
+        self.tag(form);
+    }
+
+    fn tag(&mut self, form: Form) {
         let word = self.base().map_addr(|base| base | form as usize);
         self.0 = NonNull::new(word).expect("a block's address is not zero");
     }
 
     fn tagged(mut self, form: Form) -> Pack {
-        self.set_form(form);
+        self.tag(form);
         self
+    }
+
+    /// Ends the growing: the pack is a listpack like others, its block as large as it needs to be.
+    pub fn seal(&mut self) {
+        if self.form() == Form::Growing {
+            let total = self.total();
+            self.move_to(block_bytes(Form::Growing, total), allocated(total));
+            self.tag(Form::Listpack);
+        }
     }
 
     #[inline]
@@ -142,7 +179,7 @@ impl Pack {
     #[inline]
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        if self.is_shared() { 0 } else { allocated(self.total()) }
+        if self.is_shared() { 0 } else { block_bytes(self.form(), self.total()) }
     }
 
     /// Replaces `removed` bytes from `at` on by the concatenation of `parts`.
@@ -179,41 +216,71 @@ impl Pack {
         }
     }
 
+    /// Puts `added` zero bytes before those from `at` on, to be written by the caller.
+    ///
+    /// # Panics
+    /// As `splice`.
+    #[inline]
+    pub fn open_gap(&mut self, at: usize, added: usize) -> &mut [u8] {
+        let old = self.total();
+        assert!(at >= LENGTH_BYTES && at <= old, "a gap within the pack");
+        let new = old + added;
+        let class = self.own(new);
+        self.resize(class, new);
+        // SAFETY: the block holds `new` bytes; the tail [at, old) moves behind the gap, which is
+        // then initialised. The slice borrows self mutably.
+        let gap = unsafe {
+            let gap = self.base().add(at);
+            copy(gap, gap.add(added), old - at);
+            gap.write_bytes(0, added);
+            slice::from_raw_parts_mut(gap, added)
+        };
+        self.set_len(new);
+        gap
+    }
+
     /// Makes sure that the block is our own, with room for `room` bytes if it had to be made.
     /// Returns the block's size class.
     fn own(&mut self, room: usize) -> usize {
-        let total = self.total();
+        let (form, total) = (self.form(), self.total());
         if !self.is_shared() {
-            return allocated(total);
+            return block_bytes(form, total);
         }
-        let class = allocated(room.max(total));
+        let class = block_bytes(form, room.max(total));
         let block = allocate(class);
         // SAFETY: both blocks hold `total` bytes and differ.
         unsafe { copy_nonoverlapping(self.base(), block.as_ptr(), total) };
-        *self = Pack(block).tagged(self.form());
+        *self = Pack(block).tagged(form);
         class
     }
 
     /// Moves from a block of size class `from` to the class of `total` bytes, which it returns.
     fn resize(&mut self, from: usize, total: usize) -> usize {
-        let to = allocated(total);
+        let to = block_bytes(self.form(), total);
+        self.move_to(from, to);
+        to
+    }
+
+    /// Moves from a block of `from` bytes to one of `to` bytes.
+    fn move_to(&mut self, from: usize, to: usize) {
         if from != to {
             let form = self.form();
             // SAFETY: the block was allocated with the size `from` and this alignment.
             let moved = unsafe { realloc(self.base(), layout(from), to) };
             let Some(block) = NonNull::new(moved) else { handle_alloc_error(layout(to)) };
             self.0 = block;
-            self.set_form(form);
+            self.tag(form);
         }
-        to
     }
 }
 
 impl Drop for Pack {
     fn drop(&mut self) {
         if !self.is_shared() {
-            // SAFETY: by the invariant the block was allocated with the class of its length.
-            unsafe { dealloc(self.base(), layout(allocated(self.total()))) };
+            // SAFETY: by the invariant the block was allocated with the size of its form and length.
+            unsafe {
+                dealloc(self.base(), layout(block_bytes(self.form(), self.total())));
+            }
         }
     }
 }
@@ -228,9 +295,9 @@ fn layout(class: usize) -> Layout {
     Layout::from_size_align(class, ALIGN).expect("a pack's length is bounded by a u32")
 }
 
-/// A block for `bytes` (at least one) bytes.
+/// A block of `bytes` (at least one) bytes.
 fn allocate(bytes: usize) -> NonNull<u8> {
-    let layout = layout(allocated(bytes));
+    let layout = layout(bytes);
     // SAFETY: the size is not zero.
     let block = unsafe { alloc(layout) };
     NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
@@ -254,6 +321,26 @@ mod tests {
         pack.body_mut()[0] = 9;
         assert_eq!((pack.heap_bytes(), pack.bytes()[4]), (8, 9));
         assert_eq!(Pack::empty_listpack().bytes()[4], 0);
+    }
+
+    #[test]
+    fn a_growing_pack_moves_seldom_until_it_is_sealed() {
+        let mut pack = Pack::growing_listpack();
+        let mut blocks = Vec::new();
+        while pack.total() < 3000 {
+            let end = pack.total() - 1;
+            pack.open_gap(end, 50).fill(7);
+            blocks.push(pack.heap_bytes());
+        }
+        blocks.dedup();
+        assert_eq!(blocks, [64, 128, 256, 512, 1024, 2048, 4096]);
+        let bytes = pack.bytes().to_vec();
+        let copy = pack.clone();
+        pack.seal();
+        assert_eq!((pack.form(), pack.heap_bytes()), (Form::Listpack, 3072));
+        for pack in [pack, copy] {
+            assert_eq!(pack.bytes(), bytes);
+        }
     }
 
     proptest! {

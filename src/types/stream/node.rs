@@ -10,9 +10,9 @@
 //! deleted, 2 = same fields. A deleted entry stays until all of its node are.
 
 use super::StreamId;
-use crate::types::packed::listpack::{self, Listpack, Run};
+use crate::types::packed::listpack::{self, Listpack, Values, Visitor};
 use crate::types::packed::{Malformed, Pack};
-use crate::types::{Limits, Needle, ValueRef};
+use crate::types::{Limits, ValueRef};
 
 const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;
@@ -33,6 +33,15 @@ pub(super) struct Node<'a> {
     /// Where the master's fields and the first entry are.
     fields_at: usize,
     entries_at: usize,
+}
+
+/// What of a node concerns an entry that is appended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Summary {
+    pub id: StreamId,
+    pub live: usize,
+    /// Whether the entry may be told by its values alone.
+    pub same: bool,
 }
 
 /// An entry where it stands.
@@ -74,10 +83,12 @@ impl<'a> Iterator for Fields<'a> {
 impl ExactSizeIterator for Fields<'_> {}
 
 impl<'a> Node<'a> {
+    #[inline]
     pub fn of(id: StreamId, pack: &'a Pack) -> Node<'a> {
         Node::read(id, Listpack::of(pack)).expect("a stream's nodes are well formed")
     }
 
+    #[inline]
     fn read(id: StreamId, list: Listpack<'a>) -> Option<Node<'a>> {
         let mut at = list.start();
         let live = usize::try_from(int(list, &mut at)?).ok()?;
@@ -148,11 +159,23 @@ impl<'a> Node<'a> {
         Some(Place { at, id, deleted: flags & DELETED != 0, fields, next: to })
     }
 
-    /// Whether an entry with these fields may be told by its values alone.
-    fn has_fields(&self, fields: &[(&[u8], &[u8])]) -> bool {
-        let master = self.list.iter_between(self.fields_at, self.entries_at);
-        fields.len() == self.fields
-            && fields.iter().zip(master).all(|((name, _), master)| Needle::new(name).is(master))
+    /// What has to be known to append an entry with these fields; None if the node has no room.
+    #[inline]
+    pub fn room(&self, fields: Added<'_>, limits: &Limits) -> Option<Summary> {
+        let bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let bytes_max = match limits.stream_node_bytes {
+            0 => BYTES_MAX,
+            bytes => bytes.min(BYTES_MAX),
+        };
+        let entries = self.live.saturating_add(self.deleted);
+        let full = limits.stream_node_entries > 0 && entries >= limits.stream_node_entries;
+        if full || self.list.bytes().len().saturating_add(bytes) >= bytes_max {
+            return None;
+        }
+        let mut master = self.list.iter_between(self.fields_at, self.entries_at);
+        let same = fields.len() == self.fields
+            && fields.iter().all(|(name, _)| master.next().is_some_and(|own| own.is(name)));
+        Some(Summary { id: self.id, live: self.live, same })
     }
 
     pub fn last_id(&self) -> StreamId {
@@ -161,61 +184,69 @@ impl<'a> Node<'a> {
 }
 
 /// Reads an integer and steps over it.
+#[inline]
 fn int(list: Listpack<'_>, at: &mut usize) -> Option<i64> {
     let (value, next) = list.entry(*at)?;
     *at = next;
     value.as_i64()
 }
 
-/// Whether a node has room for an entry of so many bytes of fields and values.
-pub(super) fn has_room(pack: &Pack, bytes: usize, limits: &Limits) -> bool {
-    let bytes_max = match limits.stream_node_bytes {
-        0 => BYTES_MAX,
-        bytes => bytes.min(BYTES_MAX),
-    };
-    let list = Listpack::of(pack);
-    let mut at = list.start();
-    let mut count = || int(list, &mut at).expect("a stream's nodes are well formed");
-    let entries = count().saturating_add(count());
-    let full = limits.stream_node_entries > 0 && entries >= limits.stream_node_entries as i64;
-    !full && pack.total().saturating_add(bytes) < bytes_max
+/// A master entry before anything is added.
+struct Master<'a>(Added<'a>);
+
+/// Fields and values as a command has them.
+pub type Added<'a> = &'a [(&'a [u8], &'a [u8])];
+
+impl Values for Master<'_> {
+    fn visit(&self, visitor: &mut impl Visitor) {
+        [0, 0, self.0.len() as i64].into_iter().for_each(|n| visitor.value(ValueRef::Int(n)));
+        self.0.iter().for_each(|(name, _)| visitor.value(ValueRef::of(name)));
+        visitor.value(ValueRef::Int(0));
+    }
 }
 
-/// A node of one entry, which lends it its id and fields.
-pub(super) fn new(fields: &[(&[u8], &[u8])]) -> Pack {
-    let mut run = Run::default();
-    run.push(ValueRef::Int(0));
-    run.push(ValueRef::Int(0));
-    run.push(ValueRef::Int(fields.len() as i64));
-    fields.iter().for_each(|(name, _)| run.push(ValueRef::of(name)));
-    run.push(ValueRef::Int(0));
-    let mut pack = Pack::empty_listpack();
-    listpack::push_run(&mut pack, &run);
+/// An entry before it is added.
+struct Line<'a> {
+    ms: i64,
+    seq: i64,
+    same: bool,
+    fields: Added<'a>,
+}
+
+impl Values for Line<'_> {
+    #[inline]
+    fn visit(&self, visitor: &mut impl Visitor) {
+        let count = self.fields.len() as i64;
+        let flags = if self.same { SAME_FIELDS } else { 0 };
+        [flags, self.ms, self.seq].into_iter().for_each(|n| visitor.value(ValueRef::Int(n)));
+        if self.same {
+            self.fields.iter().for_each(|(_, value)| visitor.value(ValueRef::of(value)));
+            visitor.value(ValueRef::Int(count + OVERHEAD_SAME as i64));
+        } else {
+            visitor.value(ValueRef::Int(count));
+            for (name, value) in self.fields {
+                visitor.value(ValueRef::of(name));
+                visitor.value(ValueRef::of(value));
+            }
+            visitor.value(ValueRef::Int(2 * count + OVERHEAD_OTHER as i64));
+        }
+    }
+}
+
+/// A node without entries, which gets its id and fields from the first.
+pub(super) fn new(fields: Added<'_>) -> Pack {
+    let mut pack = Pack::growing_listpack();
+    listpack::append(&mut pack, &Master(fields));
     pack
 }
 
-/// Appends an entry to the node with that id.
-pub(super) fn append(pack: &mut Pack, node_id: StreamId, id: StreamId, fields: &[(&[u8], &[u8])]) {
-    let node = Node::of(node_id, pack);
-    let (same, live) = (node.has_fields(fields), node.live);
-    let mut run = Run::default();
-    let flags = if same { SAME_FIELDS } else { 0 };
-    let ms = id.ms.wrapping_sub(node_id.ms) as i64;
-    let seq = id.seq.wrapping_sub(node_id.seq) as i64;
-    [flags, ms, seq].into_iter().for_each(|number| run.push(ValueRef::Int(number)));
-    if same {
-        fields.iter().for_each(|(_, value)| run.push(ValueRef::of(value)));
-        run.push(ValueRef::Int((fields.len() + OVERHEAD_SAME) as i64));
-    } else {
-        run.push(ValueRef::Int(fields.len() as i64));
-        for (name, value) in fields {
-            run.push(ValueRef::of(name));
-            run.push(ValueRef::of(value));
-        }
-        run.push(ValueRef::Int((2 * fields.len() + OVERHEAD_OTHER) as i64));
-    }
-    listpack::push_run(pack, &run);
-    listpack::replace(pack, Listpack::of(pack).start(), ValueRef::Int(live as i64 + 1));
+/// Appends an entry to the node, which has room for it. `same`: it has the node's fields.
+pub(super) fn append(pack: &mut Pack, node: Summary, id: StreamId, fields: Added<'_>) {
+    let ms = id.ms.wrapping_sub(node.id.ms) as i64;
+    let seq = id.seq.wrapping_sub(node.id.seq) as i64;
+    listpack::append(pack, &Line { ms, seq, same: node.same, fields });
+    let live = ValueRef::Int(node.live as i64 + 1);
+    listpack::replace(pack, Listpack::of(pack).start(), live);
 }
 
 /// Marks the entries whose flags are at these offsets as deleted.
