@@ -158,9 +158,13 @@ impl<'k> Held<'k> {
             latest = Some((key, hash, entry));
             wanted.push((entry, hash));
         }
-        let mut step = 0;
-        while !wanted.is_empty() {
-            wanted.retain(|(entry, hash)| entry.prefetch_element(step, *hash));
+        let (mut step, mut more) = (0, true);
+        while more {
+            more = false;
+            for (entry, hash) in &wanted {
+                // Whoever is there already has little to do; sorting them out would cost more.
+                more |= entry.prefetch_element(step, *hash);
+            }
             step += 1;
         }
     }

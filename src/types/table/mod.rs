@@ -23,7 +23,7 @@ use crate::base::{KeyHasher, Rng};
 use crate::types::compact::prefetch;
 use crate::types::memory::allocated;
 use crate::types::sample::Selection;
-use segment::{MERGE_COUNT, POSITION_BITS, Put, Segment};
+use segment::{Found, MERGE_COUNT, POSITION_BITS, Segment};
 
 /// A big hash's fields with their values, or a big set's members.
 ///
@@ -126,36 +126,58 @@ impl Table {
         next: impl FnOnce(Option<&[u8]>) -> Option<V>,
     ) {
         let hash = self.hasher.hash(key);
-        let old = self.segment(self.home(hash)).get(hash, key);
-        if let Some(value) = next(old) {
-            self.put(hash, key, value.as_ref());
+        let index = self.home(hash);
+        let segment = self.segment(index);
+        let found = segment.find(hash, key);
+        if let Some(value) = next(found.map(|found| segment.value(found))) {
+            self.put(index, found, (hash, key), value.as_ref());
         }
     }
 
     /// Sets the key's value; true if the key is new.
     #[inline]
     pub fn insert(&mut self, key: &[u8], value: &[u8]) -> bool {
-        self.put(self.hasher.hash(key), key, value)
+        let hash = self.hasher.hash(key);
+        let index = self.home(hash);
+        let segment = self.segment(index);
+        let found = segment.find(hash, key);
+        if found.is_some_and(|found| segment.value(found) == value) {
+            return false;
+        }
+        self.put(index, found, (hash, key), value)
     }
 
-    fn put(&mut self, hash: u64, key: &[u8], value: &[u8]) -> bool {
+    /// Sets the value of a key that was looked for in the segment at `index`, its home.
+    #[inline]
+    fn put(
+        &mut self,
+        mut index: usize,
+        mut found: Option<Found>,
+        (hash, key): (u64, &[u8]),
+        value: &[u8],
+    ) -> bool {
+        if let Some(found) = found
+            && let Some(segment) = self.segments[index].as_mut().and_then(Arc::get_mut)
+            && segment.overwrite_inline(found, value)
+        {
+            return false;
+        }
+        let new = found.is_none();
         loop {
-            let index = self.home(hash);
             let hasher = self.hasher.clone();
             // A copy of a shared segment may be smaller: measured before it is made.
             let before = self.segment(index).heap_bytes();
             let segment = self.segment_mut(index);
-            let put = segment.put(hash, key, value, &hasher);
+            let done = segment.put(found, (hash, key), value, &hasher);
             let after = segment.heap_bytes();
             self.segment_bytes = self.segment_bytes - before + after;
-            match put {
-                Put::Replaced => return false,
-                Put::New => {
-                    self.len += 1;
-                    return true;
-                }
-                Put::Full => self.split(index),
+            if done {
+                self.len += usize::from(new);
+                return new;
             }
+            self.split(index);
+            index = self.home(hash);
+            found = self.segment(index).find(hash, key);
         }
     }
 

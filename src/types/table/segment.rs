@@ -54,12 +54,12 @@ pub(super) struct Segment {
     larges: Option<Box<Larges>>,
 }
 
-/// What became of an insertion.
-pub(super) enum Put {
-    New,
-    Replaced,
-    /// Nothing: the segment must be split first.
-    Full,
+/// Where a key is. Good until the segment is changed.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    /// The link that leads to it; 0 = the bucket's head.
+    before: u16,
+    at: usize,
 }
 
 /// An element as the arena has it.
@@ -146,26 +146,34 @@ impl Segment {
         step < PREFETCHED_ELEMENTS - 1
     }
 
-    pub fn put(&mut self, hash: u64, key: &[u8], value: &[u8], hasher: &KeyHasher) -> Put {
-        if let Some((_, at)) = self.find(hash, key) {
-            if self.overwrite(at, key, value) {
-                return Put::Replaced;
+    /// Sets the value of a key that was looked for; false if the segment must be split first.
+    pub fn put(
+        &mut self,
+        found: Option<Found>,
+        (hash, key): (u64, &[u8]),
+        value: &[u8],
+        hasher: &KeyHasher,
+    ) -> bool {
+        let bytes = key.len() + value.len();
+        if let Some(found) = found {
+            if self.overwrite_inline(found, value) || self.overwrite_large(found, bytes, value) {
+                return true;
             }
-            if !self.make_room(key.len() + value.len(), hasher) {
-                return Put::Full;
+            if !self.make_room(bytes, hasher) {
+                return false;
             }
-            self.unlink(hash, key);
+            self.unlink(hash, key); // looked for again: making room may have moved everything
             self.append(hash, key, value);
-            return Put::Replaced;
+            return true;
         }
-        if self.count() == COUNT_MAX || !self.make_room(key.len() + value.len(), hasher) {
-            return Put::Full;
+        if self.count() == COUNT_MAX || !self.make_room(bytes, hasher) {
+            return false;
         }
         if self.count() * 4 >= self.heads.len() * 5 {
-            self.rebuild(self.heads.len() * 3 / 2, key.len() + value.len(), hasher);
+            self.rebuild(self.heads.len() * 3 / 2, bytes, hasher);
         }
         self.append(hash, key, value);
-        Put::New
+        true
     }
 
     pub fn remove(&mut self, hash: u64, key: &[u8], hasher: &KeyHasher) -> bool {
@@ -176,31 +184,41 @@ impl Segment {
         removed
     }
 
-    /// The links that lead to the key's element: the one before (0 = the head) and its own offset.
     #[inline]
-    fn find(&self, hash: u64, key: &[u8]) -> Option<(u16, usize)> {
+    pub fn find(&self, hash: u64, key: &[u8]) -> Option<Found> {
         let (mut before, mut link) = (0, self.heads[self.bucket(hash)]);
         while link != 0 {
             let at = usize::from(link) - 1;
             let element = self.read(at);
             if self.resolve(&element.body).0 == key {
-                return Some((before, at));
+                return Some(Found { before, at });
             }
             (before, link) = (link, element.next);
         }
         None
     }
 
-    /// Writes the value over the old one if that takes no other room.
-    fn overwrite(&mut self, at: usize, key: &[u8], value: &[u8]) -> bool {
-        let element = self.read(at);
-        match element.body {
-            Body::Inline { value: old, .. } if old.len() == value.len() => {
-                let end = at + element.size;
-                self.arena[end - value.len()..end].copy_from_slice(value);
-                true
-            }
-            Body::Large(slot) if key.len() + value.len() > INLINE_MAX => {
+    #[inline]
+    pub fn value(&self, found: Found) -> &[u8] {
+        self.resolve(&self.read(found.at).body).1
+    }
+
+    /// Writes the value over the old one if that stands in the arena and is as long.
+    #[inline]
+    pub fn overwrite_inline(&mut self, found: Found, value: &[u8]) -> bool {
+        let Element { size, body, .. } = self.read(found.at);
+        let fits = matches!(body, Body::Inline { value: old, .. } if old.len() == value.len());
+        if fits {
+            let end = found.at + size;
+            self.arena[end - value.len()..end].copy_from_slice(value);
+        }
+        fits
+    }
+
+    /// Replaces the old value if it and the new one, of so many bytes with the key, are large.
+    fn overwrite_large(&mut self, found: Found, bytes: usize, value: &[u8]) -> bool {
+        match self.read(found.at).body {
+            Body::Large(slot) if bytes > INLINE_MAX => {
                 self.larges_mut().set_value(slot, value);
                 true
             }
@@ -259,7 +277,7 @@ impl Segment {
     }
 
     fn unlink(&mut self, hash: u64, key: &[u8]) -> bool {
-        let Some((before, at)) = self.find(hash, key) else { return false };
+        let Some(Found { before, at }) = self.find(hash, key) else { return false };
         let element = self.read(at);
         let (next, size) = (element.next, element.size);
         if let Body::Large(slot) = element.body {

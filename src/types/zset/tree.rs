@@ -26,6 +26,17 @@ pub(super) enum Node {
     Inner(Arc<Inner>),
 }
 
+impl Node {
+    /// Starts to fetch what a search on its way down reads.
+    #[inline]
+    fn prefetch(&self) {
+        match self {
+            Node::Leaf(pack) => pack.prefetch(),
+            Node::Inner(inner) => inner.prefetch(),
+        }
+    }
+}
+
 impl Default for Tree {
     fn default() -> Tree {
         let root = leaf::new();
@@ -91,13 +102,13 @@ impl Tree {
         loop {
             match node {
                 Node::Leaf(pack) => {
-                    pack.prefetch();
                     return rank + leaf::partition_point(pack, |here| order(here, entry).is_lt()).0;
                 }
                 Node::Inner(inner) => {
                     let index = inner.child_of(entry);
-                    rank += inner.lens()[..index].iter().sum::<usize>();
                     node = inner.node(index);
+                    node.prefetch();
+                    rank += inner.lens()[..index].iter().sum::<usize>();
                 }
             }
         }
@@ -114,7 +125,6 @@ impl Tree {
 fn insert(node: &mut Node, entry: Entry<'_>, heap: &mut usize) -> Option<Child> {
     match node {
         Node::Leaf(pack) => {
-            pack.prefetch();
             *heap -= pack.heap_bytes();
             leaf::insert(pack, entry);
             let right = leaf::split(pack).map(|right| leaf_child(pack, right, heap));
@@ -124,6 +134,7 @@ fn insert(node: &mut Node, entry: Entry<'_>, heap: &mut usize) -> Option<Child> 
         Node::Inner(inner) => {
             let inner = Arc::make_mut(inner);
             let index = inner.child_of(entry);
+            inner.node(index).prefetch();
             let right = insert(inner.node_mut(index), entry, heap);
             *inner.len_mut(index) += 1;
             let right = right?;
@@ -152,7 +163,6 @@ fn leaf_child(left: &Pack, right: Pack, heap: &mut usize) -> Child {
 fn remove(node: &mut Node, entry: Entry<'_>, heap: &mut usize) -> bool {
     match node {
         Node::Leaf(pack) => {
-            pack.prefetch();
             *heap -= pack.heap_bytes();
             let removed = leaf::remove(pack, entry);
             *heap += pack.heap_bytes();
@@ -161,6 +171,7 @@ fn remove(node: &mut Node, entry: Entry<'_>, heap: &mut usize) -> bool {
         Node::Inner(inner) => {
             let inner = Arc::make_mut(inner);
             let index = inner.child_of(entry);
+            inner.node(index).prefetch();
             if !remove(inner.node_mut(index), entry, heap) {
                 return false;
             }
