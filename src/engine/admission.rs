@@ -166,7 +166,7 @@ where
 #[inline]
 pub(super) fn is_paused(flags: Flags, conditions: Condition) -> bool {
     const PAUSES: Condition =
-        Condition::PAUSE_ALL.union(Condition::PAUSE_WRITES).union(Condition::HANDOVER);
+        Condition::PAUSE_ALL.union(Condition::PAUSE_WRITES).union(Condition::WRITES_WAIT);
     if !conditions.intersects(PAUSES) {
         return false;
     }
@@ -198,6 +198,7 @@ const GATES: &[Gate] = &[
 
 /// Conditions and flags under which the slow gates must be asked.
 const SUSPICIOUS: Condition = Condition::LOADING
+    .union(Condition::ASYNC_LOADING)
     .union(Condition::OUT_OF_MEMORY)
     .union(Condition::FEW_REPLICAS)
     .union(Condition::READ_ONLY)
@@ -280,6 +281,8 @@ const SAVE_FAILED: CmdError = CmdError::text(
 );
 
 fn dataset_is_loaded(_: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()> {
-    let refused = on.contains(Condition::LOADING) && !asked.flags.contains(Flags::LOADING);
+    let unloaded = on.contains(Condition::LOADING) && !asked.flags.contains(Flags::LOADING);
+    let replaced = on.contains(Condition::ASYNC_LOADING);
+    let refused = unloaded || replaced && asked.flags.contains(Flags::NO_ASYNC_LOADING);
     if refused { Err(CmdError::Loading) } else { Ok(()) }
 }

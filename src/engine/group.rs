@@ -72,7 +72,7 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Ready, bool)
     let pass = server.keyspace.gate().enter(*index, group.exclusive);
     // Roles change while nobody is inside: what is refused for it is known only now.
     let conditions = server.conditions.load() | conditions & Condition::OUT_OF_MEMORY;
-    if conditions.contains(Condition::HANDOVER) && !is_trusted && writes(&group.steps) {
+    if conditions.intersects(Condition::WRITES_WAIT) && !is_trusted && writes(&group.steps) {
         drop((pass, group));
         hold_back(client, wait, execution);
         return (0, Ready::default(), false);

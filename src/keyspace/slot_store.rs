@@ -237,6 +237,13 @@ impl SlotStore {
         old.table
     }
 
+    /// Becomes `other`; the walk under way, if there is one, has seen all it is to see here.
+    pub(super) fn replace(&mut self, other: SlotStore, walk: u16) {
+        let captured = if walk == 0 { self.tally.epoch } else { walk };
+        *self = other;
+        self.tally.epoch = captured;
+    }
+
     /// Whether a walk has everything the slot held when it began.
     #[inline]
     pub(super) fn is_captured(&self, epoch: u16) -> bool {

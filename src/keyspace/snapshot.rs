@@ -6,7 +6,7 @@
 //! let walk = keyspace.begin_snapshot(&pass, new_encoder)?;  // None: one is under way
 //! let offset = log.end();                          // what else belongs to this moment
 //! drop(pass);                                      // held for microseconds
-//! while walk.advance(keyspace, Some(lane), &mut |chunk| send(chunk)) {}
+//! while walk.advance(keyspace, Some(lane), &mut |chunk| send(chunk))? {}
 //! ```
 //! [`Walk::advance`] does a bounded amount of work under the gate lane given and one slot's lock at
 //! a time, then hands out what came of it with neither held: a `send` that blocks stops nobody but
@@ -15,7 +15,8 @@
 //! chunks that follow each other directly. Every key of that moment comes exactly once, in no
 //! order; databases may recur. [`Walk::counts`] says beforehand how many there are.
 //!
-//! Whoever gives up calls [`Walk::stop`]; there is one walk at a time.
+//! Whoever gives up calls [`Walk::stop`]; there is one walk at a time. Whoever cannot wait for
+//! another's ends it with [`Keyspace::preempt_walk`]: that one's `advance` then fails.
 //!
 //! # How it stays exact
 //! A walk has a number. A slot's store notes the latest walk that has all of it, and so does every
@@ -83,9 +84,16 @@ pub struct Count {
     pub expires: u64,
 }
 
+/// The walk was ended for another that could not wait: what came of it is worthless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("given up for another snapshot")]
+pub struct Preempted;
+
 /// What a keyspace knows of walks.
 #[derive(Default)]
 pub(super) struct Snapshots {
+    /// Held by who begins or ends a walk.
+    changing: Mutex<()>,
     /// The number of the walk under way; 0: none.
     current: AtomicU16,
     /// The number of the latest.
@@ -251,6 +259,7 @@ impl Keyspace {
         mut encoder: impl FnMut() -> Box<dyn Encode>,
     ) -> Option<Walk> {
         assert!(matches!(pass, Pass::Exclusive(_)), "a moment is when nobody is inside");
+        let _changing = self.snapshots.changing.lock();
         if self.snapshots.active.load().is_some() {
             return None;
         }
@@ -295,9 +304,28 @@ impl Keyspace {
         }
     }
 
-    fn end_snapshot(&self) {
-        self.snapshots.current.store(0, Ordering::Relaxed);
-        self.snapshots.active.store(None);
+    /// Ends the walk under way, whoever makes it, so that another can begin.
+    ///
+    /// # Panics
+    /// Unless the pass is an exclusive one: nobody captures for it meanwhile.
+    pub fn preempt_walk(&self, pass: &Pass<'_>) {
+        assert!(matches!(pass, Pass::Exclusive(_)), "somebody captures for it");
+        let active = self.snapshots.active.load_full();
+        active.inspect(|active| self.end_snapshot(active));
+    }
+
+    /// Whether this is the walk under way.
+    fn is_current(&self, walk: &Arc<Active>) -> bool {
+        self.snapshots.active.load().as_ref().is_some_and(|active| Arc::ptr_eq(active, walk))
+    }
+
+    /// Ends a walk, unless that was done.
+    fn end_snapshot(&self, walk: &Arc<Active>) {
+        let _changing = self.snapshots.changing.lock();
+        if self.is_current(walk) {
+            self.snapshots.current.store(0, Ordering::Relaxed);
+            self.snapshots.active.store(None);
+        }
     }
 }
 

@@ -147,6 +147,7 @@ fn serve(loaded: Loaded) -> Result<(), StartError> {
         replicator: replication.replicator().clone(),
         follows_at_start: server.settings.load().replicaof.clone(),
         saver: Saver::new(),
+        ending: None,
     };
     let result = run_control(control);
     tell_supervisor(&server.settings.load(), &NotifyState::Stopping);

@@ -16,6 +16,7 @@ use super::cron::Cron;
 use super::listeners::Listeners;
 use super::logging::Logging;
 use super::replication::{Order, Replicator};
+use super::shutdown::Ending;
 use super::snapshot::{self, LoadError, Saver};
 use super::{acl, resources, unsupported};
 use crate::base::Millis;
@@ -63,6 +64,8 @@ pub(super) struct ControlLoop {
     pub pause: Option<Pause>,
     pub replicator: Replicator,
     pub saver: Saver,
+    /// A shutdown under way.
+    pub ending: Option<Ending>,
 }
 
 impl ControlLoop {
@@ -84,8 +87,8 @@ impl ControlLoop {
         loop {
             let proceed = tokio::select! {
                 biased;
-                () = received(&mut terminate) => self.ends_by("SIGTERM"),
-                () = received(&mut interrupt) => self.ends_by("SIGINT"),
+                () = received(&mut terminate) => self.ends_by(SignalKind::terminate()),
+                () = received(&mut interrupt) => self.ends_by(SignalKind::interrupt()),
                 () = received(&mut hangup) => true,
                 event = next_event(self.bus.as_mut()) => self.bus_event(event)?,
                 loaded = ended(&mut loading) => self.loaded(loaded)?,
@@ -100,11 +103,6 @@ impl ControlLoop {
                 return Ok(());
             }
         }
-    }
-
-    fn ends_by(&mut self, signal: &'static str) -> bool {
-        tracing::info!(signal, "shutting down");
-        self.end(Shutdown::default(), None)
     }
 
     fn bus_event(&mut self, event: Event) -> Result<bool, ControlError> {
@@ -129,6 +127,9 @@ impl ControlLoop {
             self.replicator.order(Order::Follow { host, port: primary.port, waiting: None });
         }
         self.saver.tick(&self.server, now);
+        if !self.look_at_end(now) {
+            return Ok(false);
+        }
         if self.pause.is_some_and(|pause| pause.until <= now) {
             self.set_pause(None);
         }
@@ -174,20 +175,22 @@ impl ControlLoop {
                 resources::purge();
                 Ok(Value::ok())
             }
-            Request::Shutdown(Shutdown { abort: true, .. }) => {
-                Err(CmdError::text("ERR No shutdown in progress."))
-            }
+            Request::Shutdown(Shutdown { abort: true, .. }) => self.abort_end(),
             Request::Shutdown(options) => {
                 tracing::info!("user requested shutdown");
                 return Ok(self.end(options, waiting));
+            }
+            Request::SaveFlushed => {
+                self.saver.flushed(&self.server, waiting);
+                return Ok(true);
             }
             Request::Save => {
                 self.saver.foreground(&self.server, waiting);
                 return Ok(true);
             }
             Request::BackgroundSave { schedule } => self.saver.background(&self.server, schedule),
-            Request::Reload { save, flush } => {
-                self.reload(save, flush, waiting)?;
+            Request::Reload(how) => {
+                self.reload(how, waiting)?;
                 return Ok(true);
             }
             Request::Cluster { command, facts } => match &mut self.bus {

@@ -1,16 +1,16 @@
-//! The control loop's part in saving and loading: at the start, at the end, and on demand.
+//! The control loop's part in loading: at the start, and on demand.
 
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use super::control::{ControlError, ControlLoop};
-use super::snapshot::{self, LoadError, SaveError, Saved, Then};
+use super::snapshot::{self, LoadError};
 use crate::base::error::with_causes;
 use crate::resp::Value;
 use crate::spec::CmdError;
 use crate::state::conditions::Condition;
-use crate::state::control::{Shutdown, Waiting};
+use crate::state::control::{Reload, Waiting};
 
 /// How loading ends.
 type Loading = oneshot::Receiver<Result<(), LoadError>>;
@@ -39,42 +39,11 @@ impl ControlLoop {
         Ok(true)
     }
 
-    /// A save has ended; false when the process is to end with it.
-    pub(super) fn saved(&mut self, ending: Result<Saved, SaveError>) -> bool {
-        match self.saver.settle(&self.server, ending) {
-            Then::GoOn => true,
-            Then::End => false,
-            Then::StayUp => {
-                tracing::warn!("not shutting down: the dataset could not be saved");
-                self.set_pause(None);
-                true
-            }
-        }
-    }
-
-    /// Ends the process, at once or after a last save; false if at once.
-    pub(super) fn end(&mut self, options: Shutdown, from: Option<Waiting>) -> bool {
-        let is_loading = self.server.conditions.load().contains(Condition::LOADING);
-        let has_points = !self.server.settings.load().save.is_empty();
-        if is_loading || !options.save.unwrap_or(has_points) {
-            return false;
-        }
-        // What is written from now on would be lost.
-        self.pause_all();
-        self.saver.shut_down(&self.server, from, options.force);
-        true
-    }
-
     /// DEBUG RELOAD, on a thread of its own.
-    pub(super) fn reload(
-        &self,
-        save: bool,
-        flush: bool,
-        from: Option<Waiting>,
-    ) -> Result<(), ControlError> {
+    pub(super) fn reload(&self, how: Reload, from: Option<Waiting>) -> Result<(), ControlError> {
         let server = Arc::clone(&self.server);
         let work = move || {
-            let result = snapshot::reload(&server, save, flush);
+            let result = snapshot::reload(&server, how);
             let answer = result.map(|()| Value::ok()).map_err(|error| {
                 tracing::error!(error = %with_causes(&*error), "DEBUG RELOAD failed");
                 CmdError::text("ERR Error trying to load the RDB dump, check server logs.")

@@ -18,6 +18,7 @@ mod listeners;
 mod logging;
 mod replication;
 mod resources;
+mod shutdown;
 mod snapshot;
 mod sweep;
 mod unsupported;

@@ -56,7 +56,7 @@ impl Sweep {
             let now = self.clock.unix(reading);
             let mut garbage = Vec::new();
             let pass = server.keyspace.gate().enter(self.lane, false);
-            let held_back = Condition::REPLICA.union(Condition::HANDOVER);
+            let held_back = Condition::REPLICA.union(Condition::WRITES_WAIT);
             if server.conditions.load().intersects(held_back) {
                 return; // the primary decides what has expired
             }

@@ -19,10 +19,13 @@ bitflags! {
         const PAUSE_ALL = 1 << 3;
         /// Cluster state is not ok.
         const CLUSTER_DOWN = 1 << 4;
-        /// A shutdown is under way.
+        /// The process is about to end, or waits for replicas to catch up before it does: nothing
+        /// is written.
         const SHUTTING_DOWN = 1 << 5;
         /// DEBUG SET-SKIP-CHECKSUM-VALIDATION 1: RESTORE believes its payloads.
         const CHECKSUMS_SKIPPED = 1 << 6;
+        /// A full copy is being loaded beside the data, which is served meanwhile.
+        const ASYNC_LOADING = 1 << 16;
         /// DEBUG SET-ACTIVE-EXPIRE 0: expired keys go only when somebody looks at them.
         const NO_ACTIVE_EXPIRE = 1 << 7;
         /// The append-only file cannot be written.
@@ -41,6 +44,8 @@ bitflags! {
         const FEW_REPLICAS = 1 << 11;
         /// The role is being handed over: nothing is written.
         const HANDOVER = 1 << 12;
+        /// What is written has an end: this is asked again inside the gate.
+        const WRITES_WAIT = Self::HANDOVER.bits() | Self::SHUTTING_DOWN.bits();
     }
 }
 

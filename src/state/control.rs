@@ -32,15 +32,14 @@ pub enum Request {
     Shutdown(Shutdown),
     /// SAVE: answered when the dataset is on the disk.
     Save,
+    /// FLUSHALL with save points: answered when the empty dataset is on the disk.
+    SaveFlushed,
     /// BGSAVE.
     BackgroundSave {
         schedule: bool,
     },
     /// DEBUG RELOAD: the dataset goes to the disk and comes back.
-    Reload {
-        save: bool,
-        flush: bool,
-    },
+    Reload(Reload),
     /// DEBUG LOADAOF: the dataset is replaced by what is in the append-only file.
     LoadAof,
     /// MEMORY MALLOC-STATS.
@@ -113,6 +112,17 @@ pub struct Pause {
     pub until: Millis,
     /// Only commands that write wait, or all do.
     pub writes_only: bool,
+}
+
+/// DEBUG RELOAD's options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// Saves first; otherwise the file is loaded as it is.
+    pub save: bool,
+    /// Empties the databases first.
+    pub flush: bool,
+    /// Replaces keys that are there.
+    pub merge: bool,
 }
 
 /// What FAILOVER asks for.

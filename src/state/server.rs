@@ -1,6 +1,7 @@
 //! The process-wide state, created once and shared by every thread.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -44,6 +45,8 @@ pub struct Server {
     pub slowlog: SlowLog,
     pub latency: LatencyMonitor,
     pub conditions: Conditions,
+    /// Until when a shutdown waits for replicas, in Unix milliseconds; 0: none waits.
+    pub shutdown_at: AtomicU64,
     pub control: Control,
     pub garbage: Dump,
     /// How far the log is safe.
@@ -94,6 +97,7 @@ impl Server {
             slowlog: SlowLog::default(),
             latency: LatencyMonitor::default(),
             conditions: Conditions::default(),
+            shutdown_at: AtomicU64::new(0),
             control,
             garbage: Dump::default(),
             durability: Durability::default(),

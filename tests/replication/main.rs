@@ -2,10 +2,14 @@
 //! roles, and what replicas refuse.
 
 mod clusters;
+mod copies;
 mod gates;
+mod limits;
 mod nodes;
 mod proxy;
+mod restarts;
 mod roles;
+mod shutdown;
 mod slots;
 mod soak;
 mod succession;

@@ -2,6 +2,7 @@
 
 use crate::base::number::parse_i64;
 use crate::commands::{Args, Command, Ctx, Reply};
+use crate::config::tokens::split;
 use crate::replication::sync::Filter;
 use crate::spec::{Arity, CmdError, CmdResult, CommandSpec, Flags, Group, Plan};
 use crate::state::ClientFlags;
@@ -78,11 +79,11 @@ fn replconf(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
 }
 
 fn filter(value: &[u8]) -> CmdResult<Filter> {
+    const MISSING: CmdError = CmdError::text("ERR Missing rdb-filter-only values");
     let mut filter = Filter::default();
-    let words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    for word in words {
+    for word in split(value).map_err(|_| MISSING)? {
         if !word.eq_ignore_ascii_case(b"functions") {
-            let word = String::from_utf8_lossy(word);
+            let word = String::from_utf8_lossy(&word);
             return Err(CmdError::owned(format!("ERR Unsupported rdb-filter-only option: {word}")));
         }
         filter.functions = true;

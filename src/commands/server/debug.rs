@@ -13,6 +13,7 @@ use crate::keyspace::{Lifetime, NewStr};
 use crate::spec::{Arity, CmdError, CmdResult, CommandSpec, Flags, Group, Plan};
 use crate::state::Request;
 use crate::state::conditions::Condition;
+use crate::state::control::Reload;
 
 /// What DEBUG can do; the word it is called by, and how many words follow.
 const ACTIONS: &[(&str, std::ops::RangeInclusive<usize>, Action)] = &[
@@ -83,13 +84,14 @@ fn sleep(_: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
 /// Nobody waits for longer than an hour for a test.
 const SLEEP_MAX: Duration = Duration::from_secs(3600);
 
-/// Options come in any order; MERGE, which tolerates keys that are there, is not among them.
+/// Options come in any order.
 fn reload(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
-    let (mut save, mut flush) = (true, true);
+    let mut how = Reload { save: true, flush: true, merge: false };
     while let Some(token) = args.token() {
         match token.upper() {
-            b"NOSAVE" => save = false,
-            b"NOFLUSH" => flush = false,
+            b"MERGE" => how.merge = true,
+            b"NOSAVE" => how.save = false,
+            b"NOFLUSH" => how.flush = false,
             _ => {
                 return Err(CmdError::text(
                     "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
@@ -97,7 +99,7 @@ fn reload(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
             }
         }
     }
-    cx.ask(Request::Reload { save, flush })
+    cx.ask(Request::Reload(how))
 }
 
 fn set_active_expire(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
@@ -183,8 +185,9 @@ const HELP: &[&str] = &[
     "    true, false.",
     "RELOAD [option ...]",
     "    Save the RDB on disk and reload it back to memory. Valid <option> values:",
+    "    * MERGE: conflicting keys will be loaded from RDB.",
     "    * NOFLUSH: the existing database will not be removed before load, but",
-    "      conflicting keys will generate an exception and kill the server.",
+    "      conflicting keys make it fail.",
     "    * NOSAVE: the database will be loaded from an existing RDB file.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Setting it to 0 disables expiring keys in background when they are not",

@@ -3,6 +3,8 @@
 use crate::commands::generic::database;
 use crate::commands::{Args, Command, Ctx, Reply};
 use crate::spec::{Arg, Arity, Categories, CmdError, CmdResult, CommandSpec, Flags, Group, Plan};
+use crate::state::conditions::Condition;
+use crate::state::{Ask, ClientFlags, Request};
 
 pub const DBSIZE: Command = Command::new(
     CommandSpec {
@@ -89,7 +91,20 @@ fn flushall(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     for db in 0..cx.db.keyspace().databases() {
         flush(cx, db as u8);
     }
-    Ok(Reply::Ok)
+    save_emptiness(cx)
+}
+
+/// With save points the file on the disk is to be empty, too, before the reply.
+fn save_emptiness(cx: &mut Ctx<'_>) -> CmdResult<Reply> {
+    let is_loading = cx.server.conditions.load().contains(Condition::LOADING);
+    if cx.settings.save.is_empty() || is_loading {
+        return Ok(Reply::Ok);
+    }
+    if cx.client.flags.contains(ClientFlags::PRIMARY) {
+        cx.server.control.post(Ask { request: Request::SaveFlushed, from: None });
+        return Ok(Reply::Ok);
+    }
+    cx.ask(Request::SaveFlushed)
 }
 
 /// ASYNC and SYNC say when memory is given back; here it never is while anybody waits.

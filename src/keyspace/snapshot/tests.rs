@@ -134,6 +134,7 @@ enum Step {
     Clear { db: u8, from: u16, count: u16 },
     Flush { db: u8 },
     Swap { one: u8, other: u8 },
+    Replace { db: u8, count: u16 },
     Sweep { visits: usize },
     Evict,
     Pass { millis: u64 },
@@ -157,6 +158,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (at(), 0..300_u16).prop_map(|((db, from), count)| Step::Clear { db, from, count }),
         1 => (0..DATABASES).prop_map(|db| Step::Flush { db }),
         1 => (0..DATABASES, 0..DATABASES).prop_map(|(one, other)| Step::Swap { one, other }),
+        1 => (0..DATABASES, 0..300_u16).prop_map(|(db, count)| Step::Replace { db, count }),
         2 => (0..300_usize).prop_map(|visits| Step::Sweep { visits }),
         2 => Just(Step::Evict),
         2 => (0..30_u64).prop_map(|millis| Step::Pass { millis }),
@@ -228,6 +230,17 @@ impl World {
             held.set_string(&keys[0], NewStr::Text(&text), until);
             model.insert((db, name(key)), (text.clone(), BTreeSet::new()));
         });
+    }
+
+    /// Everything is replaced by some keys of one database.
+    fn replace(&mut self, db: u8, count: u16) {
+        let former = std::mem::replace(&mut self.keyspace, keyspace());
+        let other = former.beside();
+        self.keyspace = other;
+        self.model.clear();
+        (0..count).for_each(|key| self.set(db, key, 20, None));
+        let other = std::mem::replace(&mut self.keyspace, former);
+        drop(self.keyspace.replace(&self.keyspace.gate().exclusive(), other));
     }
 
     fn remove(&mut self, db: u8, key: u16) {
@@ -302,9 +315,21 @@ impl World {
 
     fn begin(&mut self) {
         let pass = self.keyspace.gate().exclusive();
-        let walk = self.keyspace.begin_snapshot(&pass, || Box::<Plain>::default());
+        let mut walk = self.keyspace.begin_snapshot(&pass, || Box::<Plain>::default());
         assert_eq!(walk.is_some(), self.walk.is_none(), "one at a time");
-        let Some(walk) = walk else { return };
+        if walk.is_none() && self.walks.is_multiple_of(2) {
+            return;
+        }
+        if let Some((mut former, ..)) = self.walk.take() {
+            self.keyspace.preempt_walk(&pass);
+            walk = self.keyspace.begin_snapshot(&pass, || Box::<Plain>::default());
+            drop(pass);
+            let end = former.advance(&self.keyspace, Some(0), &mut |_| panic!("it is over"));
+            assert_eq!(end, Err(Preempted));
+            former.stop(&self.keyspace);
+            assert!(self.keyspace.is_walked(), "the new one goes on");
+        }
+        let walk = walk.expect("none is under way");
         self.walks += 1;
         let mut counts = BTreeMap::<u8, u64>::new();
         self.model.keys().for_each(|(db, _)| *counts.entry(*db).or_default() += 1);
@@ -316,7 +341,7 @@ impl World {
     fn advance(&mut self, turns: usize) {
         let Some((walk, _, reader)) = &mut self.walk else { return };
         for _ in 0..turns {
-            if !walk.advance(&self.keyspace, Some(0), &mut |chunk| reader.chunk(&chunk)) {
+            if !walk.advance(&self.keyspace, Some(0), &mut |chunk| reader.chunk(&chunk)).unwrap() {
                 let (walk, expected, reader) = self.walk.take().expect("just seen");
                 assert_eq!(reader.dataset(), expected);
                 assert_eq!(walk.keys_done(), expected.len() as u64);
@@ -347,6 +372,7 @@ impl World {
                 self.model.retain(|(of, _), _| *of != db);
             }
             Step::Swap { one, other } => self.swap(one, other),
+            Step::Replace { db, count } => self.replace(db, count),
             Step::Sweep { visits } => self.sweep(visits),
             Step::Evict => self.evict(),
             Step::Pass { millis } => self.now = Millis(self.now.0 + millis),
@@ -387,10 +413,11 @@ fn large_values_leave_in_pieces() {
     world.begin();
     let (walk, _, reader) = world.walk.as_mut().expect("begun");
     let mut chunks = 0;
-    while walk.advance(&world.keyspace, Some(0), &mut |chunk| {
+    let mut count = |chunk: Chunk| {
         chunks += 1;
         reader.chunk(&chunk);
-    }) {}
+    };
+    while walk.advance(&world.keyspace, Some(0), &mut count).unwrap() {}
     assert!(chunks > 5, "{chunks}");
 }
 
@@ -430,7 +457,7 @@ fn threads_that_write_do_not_blur_the_picture() {
                 keyspace.begin_snapshot(&pass, || Box::<Plain>::default()).expect("none under way");
             drop(pass);
             let mut reader = Reader::default();
-            while walk.advance(&keyspace, Some(2), &mut |chunk| reader.chunk(&chunk)) {}
+            while walk.advance(&keyspace, Some(2), &mut |chunk| reader.chunk(&chunk)).unwrap() {}
             let dataset = reader.dataset();
             for pair in 0..PAIRS {
                 let of = |name: String| dataset.get(&(0, name.into_bytes()));

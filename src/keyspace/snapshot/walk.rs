@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Active, CHUNK_BYTES, Captured, Chunk, Count, VISITS, VISITS_PER_LOCK};
+use super::{Active, CHUNK_BYTES, Captured, Chunk, Count, Preempted, VISITS, VISITS_PER_LOCK};
 use crate::base::Slot;
 use crate::keyspace::entry::Entry;
 use crate::keyspace::keyspace::Keyspace;
@@ -58,26 +58,32 @@ impl Walk {
     /// Goes on a little; false when everything has been handed out and the walk is over.
     ///
     /// `lane` is the calling thread's number at the gate; `None` if it holds the exclusive gate.
+    ///
+    /// # Errors
+    /// If the walk was ended by somebody else.
     pub fn advance(
         &mut self,
         keyspace: &Keyspace,
         lane: Option<usize>,
         sink: &mut Sink<'_>,
-    ) -> bool {
+    ) -> Result<bool, Preempted> {
         let pass = lane.map(|lane| keyspace.gate().enter(lane, false));
+        if !keyspace.is_current(&self.active) {
+            return Err(Preempted);
+        }
         let is_more = self.visit(keyspace);
         drop(pass);
         self.collect(sink);
         if !is_more {
             self.hand_out(sink);
-            keyspace.end_snapshot();
+            keyspace.end_snapshot(&self.active);
         }
-        is_more
+        Ok(is_more)
     }
 
     /// Gives up.
     pub fn stop(self, keyspace: &Keyspace) {
-        keyspace.end_snapshot();
+        keyspace.end_snapshot(&self.active);
     }
 
     /// Captures some slots; false if there are no more.

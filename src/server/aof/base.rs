@@ -106,11 +106,12 @@ impl Job {
         };
         let mut outcome = Ok(());
         loop {
-            let is_more = walk.advance(&server.keyspace, Some(lane), &mut |chunk| {
+            let advanced = walk.advance(&server.keyspace, Some(lane), &mut |chunk| {
                 if outcome.is_ok() {
                     outcome = sink.take(&chunk);
                 }
             });
+            let is_more = advanced.map_err(io::Error::other)?;
             if stop.load(Ordering::Acquire) {
                 outcome = Err(io::Error::other("it was stopped"));
             }

@@ -100,17 +100,20 @@ impl Copies {
             return;
         }
         let settings = self.server.settings.load();
-        let diskless = settings.repl_diskless_sync && state.waiting.iter().all(|one| one.eof);
+        let filter = state.waiting[0].filter;
+        // A filtered copy must not become the snapshot's file.
+        let diskless = (settings.repl_diskless_sync || filter.is_some())
+            && state.waiting.iter().all(|one| one.eof);
         let delay = Millis::from_secs(u64::from(settings.repl_diskless_sync_delay));
         let waited = state.waiting.iter().map(|one| now.since(one.since)).max();
         let many = settings.repl_diskless_sync_max_replicas as usize;
         let is_due = !diskless
+            || !settings.repl_diskless_sync
             || waited.is_some_and(|waited| waited >= delay)
             || many > 0 && state.waiting.len() >= many;
         if !is_due {
             return;
         }
-        let filter = state.waiting[0].filter;
         let (served, others) =
             std::mem::take(&mut state.waiting).into_iter().partition(|one| one.filter == filter);
         (state.waiting, state.is_running) = (others, true);
@@ -228,7 +231,7 @@ impl Copies {
                 }
             };
             let is_more = walk.advance(keyspace, Some(self.lane), &mut sink);
-            if !is_more {
+            if !is_more.map_err(io::Error::other)? {
                 break;
             }
             if result.is_err() {
@@ -266,7 +269,13 @@ impl Copies {
             .and_then(|out| out.into_inner().map_err(io::IntoInnerError::into_error))
             .and_then(|file| {
                 file.sync_all()?;
-                fs::rename(&temporary, OsStr::from_bytes(&settings.dbfilename))?;
+                let name = OsStr::from_bytes(&settings.dbfilename);
+                fs::rename(&temporary, name)?;
+                if settings.rdb_del_sync_files && settings.save.is_empty() && !settings.appendonly {
+                    // Whoever has it open reads on.
+                    tracing::info!("the full copy's file is removed: nothing is persisted here");
+                    fs::remove_file(name)?;
+                }
                 Ok(file)
             });
         if written.is_err() {

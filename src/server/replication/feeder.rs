@@ -119,8 +119,7 @@ impl Feeder<'_> {
             let behind = self.sent.get().map_or(0, |sent| self.server.log.end() - sent);
             self.client.output_bytes.store(behind, Ordering::Relaxed);
             let hard = limit.hard.max(settings.repl_backlog_size);
-            let is_over_soft =
-                limit.soft > 0 && behind > limit.soft.max(settings.repl_backlog_size);
+            let is_over_soft = limit.soft > 0 && behind > limit.soft;
             over_soft_limit_since = is_over_soft.then(|| over_soft_limit_since.unwrap_or(now));
             let patience = Millis::from_secs(u64::from(limit.soft_seconds));
             let too_long = over_soft_limit_since.is_some_and(|since| now.since(since) > patience);

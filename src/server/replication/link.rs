@@ -15,13 +15,16 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
 
+use super::beside::{self, Beside, Loaded, Meanwhile, Shown};
 use super::receive::{Cut, Wire};
 use super::{load, now};
 use crate::base::error::with_causes;
 use crate::base::{Millis, ReplId, Rng};
 use crate::engine::{Progress, Session, Worker};
+use crate::keyspace::Pass;
 use crate::replication::handshake::{Action, Failure, Greeting, Input};
 use crate::replication::journal::encode;
+use crate::replication::transfer::Body;
 use crate::replication::{Handshake, Identity};
 use crate::state::client::Origin;
 use crate::state::conditions::Condition;
@@ -209,31 +212,46 @@ impl Upstream {
         let framing = wire.framing().await?;
         let server = Arc::clone(&self.server);
         tracing::info!(?framing, offset, "receiving a full copy");
-        let mut received = wire
-            .receive(framing, |body| {
-                if let Some(upstream) = &mut server.replication.lock().upstream {
-                    let (total, received) = (body.total(), body.received());
-                    upstream.transfer = Some(Transfer { total, received, heard: now() });
-                }
-            })
-            .await?;
+        let told = |body: &Body| {
+            if let Some(upstream) = &mut server.replication.lock().upstream {
+                let (total, received) = (body.total(), body.received());
+                upstream.transfer = Some(Transfer { total, received, heard: now() });
+            }
+        };
+        if let Some(meanwhile) = beside::is_wanted(&server, id) {
+            let total = Body::new(framing).total().unwrap_or(0);
+            let copy = Beside::start(&server, meanwhile, total)?;
+            let (loaded, shown) = copy.receive(wire, framing, told).await?;
+            if loaded.copied.keys == 0 {
+                self.refuse_empty_primary()?;
+            }
+            self.replace(loaded, id, offset);
+            drop(shown);
+            return Ok(());
+        }
+        let mut received = wire.receive(framing, told).await?;
         let settings = server.settings.load_full();
-        let is_empty =
-            (0..server.keyspace.databases() as u8).all(|db| server.keyspace.counts(db).0 == 0);
-        if settings.replica_refuse_empty_primary
-            && !is_empty
-            && !load::holds_keys(&server, &mut received.file)
-        {
-            return Err(Cut::EmptyPrimary);
+        if settings.replica_refuse_empty_primary && !load::holds_keys(&server, &mut received.file) {
+            self.refuse_empty_primary()?;
         }
         self.load(wire, &mut received.file, id, offset)?;
-        if !settings.rdb_del_sync_files {
-            received.keep(Path::new(OsStr::from_bytes(&settings.dbfilename)))?;
+        received.keep(Path::new(OsStr::from_bytes(&settings.dbfilename)))?;
+        if settings.rdb_del_sync_files && settings.save.is_empty() {
+            tracing::info!("the full copy's file is removed: this replica keeps no snapshots");
+            received.remove(Path::new(OsStr::from_bytes(&settings.dbfilename)));
         }
         Ok(())
     }
 
-    /// Replaces the dataset by a copy. Does not return before it is done.
+    /// `replica-refuse-empty-primary`, when the primary has no keys.
+    fn refuse_empty_primary(&self) -> Result<(), Cut> {
+        let keyspace = &self.server.keyspace;
+        let is_empty = (0..keyspace.databases() as u8).all(|db| keyspace.counts(db).0 == 0);
+        let refuses = self.server.settings.load().replica_refuse_empty_primary;
+        if refuses && !is_empty { Err(Cut::EmptyPrimary) } else { Ok(()) }
+    }
+
+    /// Replaces the dataset by a file. Does not return before it is done.
     fn load(
         &mut self,
         wire: &Wire,
@@ -241,43 +259,52 @@ impl Upstream {
         id: Option<ReplId>,
         offset: u64,
     ) -> Result<(), Cut> {
-        let server = &*self.server;
-        server.conditions.set(Condition::LOADING, true);
+        let server = Arc::clone(&self.server);
+        let total = file.metadata()?.len();
+        let shown = Shown::new(&server, Meanwhile::Nothing, total);
         server.disconnect_replicas();
         self.with_role(|role| (role.has_history, role.backlog_after) = (false, None));
-        load::flush(server);
+        load::flush(&server);
         let mut told = now();
         let mut keep_alive = || {
             if now().since(told) >= Millis::from_secs(1) {
                 told = now();
-                // A sign of life that cannot be sent now is not worth waiting for.
-                drop(wire.stream.try_write(b"\n"));
+                wire.show_life();
             }
         };
-        let filled = load::fill(server, self.worker.index, file, now(), &mut keep_alive);
-        let db = match filled {
-            Ok(db) => db,
-            Err(error) => {
-                load::flush(server);
-                server.conditions.set(Condition::LOADING, false);
-                return Err(error.into());
-            }
-        };
-        {
-            let _alone = server.keyspace.gate().exclusive();
-            server.log.restart(offset);
-            server.log.set_db(Some(db));
-            let mut role = server.replication.lock();
-            // A history without a name is shared with nobody.
-            role.identity = Identity::of_primary(id.unwrap_or(ReplId::random(&mut self.rng)));
-            role.has_history = id.is_some();
-            role.backlog_after = Some(offset);
-            if let Some(upstream) = &mut role.upstream {
-                upstream.received = offset;
-            }
-        }
-        server.conditions.set(Condition::LOADING, false);
+        let filled = load::fill(&server, self.worker.index, file, now(), &mut keep_alive);
+        let copied = filled.inspect_err(|_| load::flush(&server))?;
+        let pass = server.keyspace.gate().exclusive();
+        self.take_history(&pass, id, offset, copied.db);
+        drop((pass, shown));
         Ok(())
+    }
+
+    /// Replaces the dataset by one that was loaded beside it, in one moment.
+    fn replace(&mut self, loaded: Loaded, id: Option<ReplId>, offset: u64) {
+        let server = Arc::clone(&self.server);
+        let pass = server.keyspace.gate().exclusive();
+        server.disconnect_replicas();
+        load::replace(&server, &pass, loaded.keyspace);
+        self.take_history(&pass, id, offset, loaded.copied.db);
+        drop(pass);
+        // Those who wait for keys may find what they wait for.
+        server.clients.all().iter().for_each(|client| client.post(Mail::Recheck));
+    }
+
+    /// The dataset is the primary's as of `offset`; its stream goes on in `db`.
+    fn take_history(&mut self, _: &Pass<'_>, id: Option<ReplId>, offset: u64, db: u8) {
+        let server = &*self.server;
+        server.log.restart(offset);
+        server.log.set_db(Some(db));
+        let mut role = server.replication.lock();
+        // A history without a name is shared with nobody.
+        role.identity = Identity::of_primary(id.unwrap_or(ReplId::random(&mut self.rng)));
+        role.has_history = id.is_some();
+        role.backlog_after = Some(offset);
+        if let Some(upstream) = &mut role.upstream {
+            upstream.received = offset;
+        }
     }
 
     /// Runs the stream until the link breaks.

@@ -9,6 +9,7 @@
 //!
 //! Roles change under the exclusive gate, so a batch runs as a whole on a primary or on a replica.
 
+mod beside;
 mod copy;
 mod feeder;
 mod handover;

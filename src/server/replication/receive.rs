@@ -77,6 +77,11 @@ impl Wire {
         }
     }
 
+    /// Tells the primary that this node lives. What cannot be sent now is not worth waiting for.
+    pub(super) fn show_life(&self) {
+        drop(self.stream.try_write(b"\n"));
+    }
+
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Cut> {
         let written = timeout(self.patience, self.stream.write_all(bytes)).await;
         written.map_err(|_| Cut::Silent)?.map_err(Cut::Broken)
@@ -140,6 +145,13 @@ impl Received {
         let file =
             File::options().create(true).truncate(true).read(true).write(true).open(&path)?;
         Ok(Received { file, path, is_kept: false })
+    }
+
+    /// Removes the file that was kept under this name.
+    pub(super) fn remove(&self, name: &std::path::Path) {
+        if let Err(error) = fs::remove_file(name) {
+            tracing::warn!(%error, "a full copy's file was not removed");
+        }
     }
 
     /// Gives the file its name.

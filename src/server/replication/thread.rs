@@ -211,7 +211,7 @@ impl Owner {
     fn ping(&mut self, now: Millis) {
         let server = &self.server;
         let period = server.settings.load().repl_ping_replica_period;
-        let is_paused = server.conditions.load().contains(Condition::HANDOVER);
+        let is_paused = server.conditions.load().intersects(Condition::WRITES_WAIT);
         let alone = server.replication.lock().replicas.is_empty();
         if !alone && !is_paused && now.since(self.pinged) >= Millis::from_secs(u64::from(period)) {
             self.pinged = now;

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::mpsc::Receiver;
 
-use super::{Busy, Feed, begin, drive, feed, now};
+use super::{Busy, Feed, Urgency, begin, drive, feed, now};
 use crate::REDIS_VERSION;
+use crate::keyspace::Pass;
 use crate::keyspace::snapshot::Count;
 use crate::persist::rdb::file::{FileWriter, Header, ReplicationPoint};
 use crate::state::Server;
@@ -55,23 +56,28 @@ pub(in crate::server) struct Saved {
 ///
 /// # Errors
 /// See [`SaveError`].
-pub(super) fn save(server: &Server, stop: &AtomicBool) -> Result<Saved, SaveError> {
-    save_with(server, stop, None)
+pub(super) fn save(
+    server: &Server,
+    stop: &AtomicBool,
+    urgency: Urgency,
+) -> Result<Saved, SaveError> {
+    save_with(server, stop, Turn::Takes(urgency))
 }
 
 /// As [`save`] by a thread that holds the exclusive gate.
-pub(super) fn save_alone(
-    server: &Server,
-    pass: &crate::keyspace::Pass<'_>,
-) -> Result<Saved, SaveError> {
-    save_with(server, &AtomicBool::new(false), Some(pass))
+pub(super) fn save_alone(server: &Server, pass: &Pass<'_>) -> Result<Saved, SaveError> {
+    save_with(server, &AtomicBool::new(false), Turn::Has(pass))
 }
 
-fn save_with(
-    server: &Server,
-    stop: &AtomicBool,
-    pass: Option<&crate::keyspace::Pass<'_>>,
-) -> Result<Saved, SaveError> {
+/// How a save comes by its walk.
+enum Turn<'a> {
+    /// It takes the gate for a moment, when it is its turn.
+    Takes(Urgency),
+    /// The caller holds the exclusive gate.
+    Has(&'a Pass<'a>),
+}
+
+fn save_with(server: &Server, stop: &AtomicBool, turn: Turn<'_>) -> Result<Saved, SaveError> {
     let (sender, mut chunks) = feed();
     // Known only at the moment that is saved, and written before the first key.
     let point = OnceLock::new();
@@ -84,13 +90,13 @@ fn save_with(
         let temporary = &temporary;
         let point = &point;
         let write = scope.spawn(move || write(server, &mut chunks, &temporary.0, point));
-        let begun = match pass {
-            Some(pass) => begin(server, pass).map(|walk| {
+        let begun = match turn {
+            Turn::Has(pass) => begin(server, pass).map(|walk| {
                 let noted = moment();
                 drive(server, walk, None, vec![sender], stop);
                 noted
             }),
-            None => super::walk(server, vec![sender], stop, moment),
+            Turn::Takes(urgency) => super::walk(server, vec![sender], stop, urgency, moment),
         };
         let written = write.join().expect("the writer returns what went wrong");
         let changes = begun?;

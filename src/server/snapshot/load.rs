@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use super::file::{SaveError, path, save_alone};
-use super::now;
+use super::{RETRY, now};
 use parking_lot::Mutex;
 
 use crate::base::{Millis, ReplId, Rng, Slot};
@@ -17,6 +17,7 @@ use crate::persist::rdb::file::{self, Record, Sink, Usage};
 use crate::persist::rdb::{Fault, RdbError};
 use crate::state::Server;
 use crate::state::conditions::Condition;
+use crate::state::control::Reload;
 use crate::state::replication::HistoryPoint;
 
 /// Keys handed over at a time, and batches that may wait.
@@ -47,34 +48,50 @@ pub(in crate::server) enum LoadError {
 /// # Errors
 /// See [`LoadError`]; part of the keys may be there then.
 pub(in crate::server) fn load_at_start(server: &Server) -> Result<(), LoadError> {
-    load(server, true)
+    load(server, Manner { resumes: true, merges: false })
 }
 
-/// `resumes`: goes on with the history that the file is a point of.
-fn load(server: &Server, resumes: bool) -> Result<(), LoadError> {
+/// How a file is loaded.
+#[derive(Clone, Copy)]
+struct Manner {
+    /// Goes on with the history that the file is a point of.
+    resumes: bool,
+    /// Replaces keys that are there; otherwise a key that is there makes the file unfit.
+    merges: bool,
+}
+
+fn load(server: &Server, manner: Manner) -> Result<(), LoadError> {
     let path = path(server);
     match File::open(&path) {
-        Ok(file) => load_file(server, &path, file, resumes),
+        Ok(file) => load_file(server, &path, file, manner),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(cause) => Err(LoadError::Read { path: path.display().to_string(), cause }),
     }
 }
 
-/// DEBUG RELOAD: saves, empties all databases and loads, while nobody else touches a key. Blocks.
+/// DEBUG RELOAD: saves, empties all databases and loads, while nobody else touches a key, and after
+/// any other snapshot that is being made. Blocks.
 ///
 /// # Errors
 /// In words for the client.
 pub(in crate::server) fn reload(
     server: &Server,
-    save: bool,
-    flush: bool,
+    how: Reload,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let pass = server.keyspace.gate().exclusive();
-    if save {
+    let pass = loop {
+        let pass = server.keyspace.gate().exclusive();
+        // Keys are put in place behind the back of any walk.
+        if !server.keyspace.is_walked() {
+            break pass;
+        }
+        drop(pass);
+        std::thread::sleep(RETRY);
+    };
+    if how.save {
         let saved = save_alone(server, &pass).map_err(|error: SaveError| Box::new(error))?;
         server.persistence.note_saved(saved.changes);
     }
-    if flush {
+    if how.flush {
         let mut held = Held::whole(&server.keyspace, 0, &mut [], now());
         for db in 0..server.keyspace.databases() {
             held.flush(db as u8);
@@ -82,18 +99,18 @@ pub(in crate::server) fn reload(
         server.garbage.throw(std::mem::take(&mut held.garbage));
     }
     server.conditions.set(Condition::LOADING, true);
-    let loaded = load(server, false);
+    let loaded = load(server, Manner { resumes: false, merges: how.merge });
     server.conditions.set(Condition::LOADING, false);
     Ok(loaded?)
 }
 
-fn load_file(server: &Server, path: &Path, file: File, resumes: bool) -> Result<(), LoadError> {
+fn load_file(server: &Server, path: &Path, file: File, manner: Manner) -> Result<(), LoadError> {
     let name = || path.display().to_string();
     let total = file.metadata().map_err(|cause| LoadError::Read { path: name(), cause })?.len();
     let loaded = &server.persistence.loaded;
     loaded.used_memory.store(0, Ordering::Relaxed);
     server.loading.begin(now(), total);
-    let filled = fill(server, file, resumes);
+    let filled = fill(server, file, manner);
     server.loading.end();
     let outcome = filled.map_err(|cause| LoadError::Content { path: name(), cause })?;
     if !outcome.is_checked {
@@ -112,7 +129,7 @@ fn load_file(server: &Server, path: &Path, file: File, resumes: bool) -> Result<
 }
 
 /// Puts every key of a file into the keyspace.
-fn fill(server: &Server, file: File, resumes: bool) -> Result<file::Outcome, RdbError> {
+fn fill(server: &Server, file: File, manner: Manner) -> Result<file::Outcome, RdbError> {
     let settings = server.settings();
     let limits = limits_of(&settings, &server.keyspace);
     let loading = file::Loading {
@@ -126,6 +143,7 @@ fn fill(server: &Server, file: File, resumes: bool) -> Result<file::Outcome, Rdb
         clock: Clock::new(now(), server.keyspace.recording()),
         // Its primary says when a replica's keys are gone.
         keep_expired: AtomicBool::new(settings.replicaof.is_some()),
+        merges: manner.merges,
         failed: AtomicBool::new(false),
         loaded: AtomicU64::new(0),
         expired: AtomicU64::new(0),
@@ -150,14 +168,16 @@ fn fill(server: &Server, file: File, resumes: bool) -> Result<file::Outcome, Rdb
             next: 0,
             batch: Vec::new(),
             history: History::default(),
+            functions: 0,
         };
         let outcome = file::load(file, loading, &mut sink);
         sink.send();
         let history = std::mem::take(&mut sink.history);
+        warn_of_functions(sink.functions);
         drop(sink);
         placers.into_iter().for_each(|placer| placer.join().expect("a key is put in place"));
         placing.note();
-        if outcome.is_ok() && resumes {
+        if outcome.is_ok() && manner.resumes {
             placing.resume(&history);
         }
         match outcome {
@@ -169,12 +189,24 @@ fn fill(server: &Server, file: File, resumes: bool) -> Result<file::Outcome, Rdb
     })
 }
 
+/// Says that a snapshot held libraries of functions, which are not kept here.
+pub(in crate::server) fn warn_of_functions(libraries: u64) {
+    if libraries > 0 {
+        tracing::warn!(
+            libraries,
+            "function libraries were left out: there are no functions here, and the next snapshot \
+             will not hold them"
+        );
+    }
+}
+
 /// Puts records in place.
 struct Placing<'a> {
     server: &'a Server,
     now: Millis,
     clock: Clock,
     keep_expired: AtomicBool,
+    merges: bool,
     /// A key came twice.
     failed: AtomicBool,
     loaded: AtomicU64,
@@ -204,7 +236,8 @@ impl Placing<'_> {
         let (keyspace, place) = (&self.server.keyspace, Place { db, slot: Slot::of(&key) });
         let hash = keyspace.hash(&key);
         keyspace.with_slot(place, |store| {
-            if store.find(hash, &key).is_some() {
+            let former = self.merges.then(|| store.remove(hash, &key, keyspace.hasher()));
+            if former.is_none() && store.find(hash, &key).is_some() {
                 self.failed.store(true, Ordering::Relaxed);
             } else {
                 store.insert(hash, entry, keyspace.hasher());
@@ -254,6 +287,8 @@ struct Spread<'a> {
     batch: Vec<Record>,
     /// What the file says of the history it is a point of.
     history: History,
+    /// Libraries of functions that were left out.
+    functions: u64,
 }
 
 impl Spread<'_> {
@@ -278,7 +313,8 @@ impl Sink for Spread<'_> {
     }
 
     fn function(&mut self, _: Vec<u8>) -> Result<(), Fault> {
-        Err(Fault::Refused("it holds functions, which this version cannot run".to_owned()))
+        self.functions += 1;
+        Ok(())
     }
 
     fn aux(&mut self, name: &[u8], value: &[u8]) {

@@ -7,7 +7,8 @@
 //! one whose receiver is gone is left out, and a walk without feeds ends. A feed that closes
 //! without [`Feed::End`] was given up: what came of it is worthless.
 //!
-//! There is one walk at a time ([`Busy`]); who wants to share one gives its feed to the same call.
+//! There is one walk at a time ([`Busy`]); others wait for it to end, but the last save of a
+//! process that is to end does not: it ends what is under way.
 
 mod file;
 mod load;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 pub(super) use file::{SaveError, Saved};
-pub(super) use load::{LoadError, load_at_start, reload};
+pub(super) use load::{LoadError, load_at_start, reload, warn_of_functions};
 pub(super) use saver::{Saver, Then, follow};
 
 use crate::base::Millis;
@@ -50,6 +51,14 @@ pub(super) enum Feed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("another snapshot is being made")]
 pub(super) struct Busy;
+
+/// What is done about another walk that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    Waits,
+    /// It is ended, for whomever it was.
+    Preempts,
+}
 
 /// The ends of a bounded channel for one consumer.
 pub(super) fn feed() -> (Sender<Feed>, Receiver<Feed>) {
@@ -87,8 +96,8 @@ fn begin(server: &Server, pass: &Pass<'_>) -> Result<Walk, Busy> {
 }
 
 /// Makes a walk and feeds it to `feeds`, until it is over or `stop` is set. Blocks, also while
-/// another walk is under way. `moment` runs while nobody touches the keyspace: what it returns
-/// belongs to the very dataset that is walked.
+/// another walk is under way, unless that is ended. `moment` runs while nobody touches the
+/// keyspace: what it returns belongs to the very dataset that is walked.
 ///
 /// # Errors
 /// If it was stopped before it could begin.
@@ -96,10 +105,14 @@ pub(super) fn walk<M>(
     server: &Server,
     feeds: Vec<Sender<Feed>>,
     stop: &AtomicBool,
+    urgency: Urgency,
     moment: impl FnOnce() -> M,
 ) -> Result<M, Busy> {
     let (walk, noted) = loop {
         let pass = server.keyspace.gate().exclusive();
+        if urgency == Urgency::Preempts {
+            server.keyspace.preempt_walk(&pass);
+        }
         match begin(server, &pass) {
             Ok(walk) => break (walk, moment()),
             Err(busy) if stop.load(Ordering::Relaxed) => return Err(busy),
@@ -123,9 +136,16 @@ fn drive(
     let progress = &server.persistence.progress;
     feeds.retain(|feed| feed.blocking_send(Feed::Begin(walk.counts().to_vec())).is_ok());
     loop {
-        let is_more = walk.advance(&server.keyspace, lane, &mut |chunk| {
+        let advanced = walk.advance(&server.keyspace, lane, &mut |chunk| {
             feeds.retain(|feed| feed.blocking_send(Feed::Chunk(chunk.clone())).is_ok());
         });
+        let is_more = match advanced {
+            Ok(is_more) => is_more,
+            Err(preempted) => {
+                tracing::warn!(reason = %preempted, "snapshot not made");
+                return;
+            }
+        };
         progress.keys_done.store(walk.keys_done(), Ordering::Relaxed);
         progress.captured_bytes.store(walk.captured_bytes(), Ordering::Relaxed);
         if !is_more {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::file::{SaveError, Saved, save};
-use super::now;
+use super::{Urgency, now};
 use crate::base::Millis;
 use crate::base::error::with_causes;
 use crate::config::Settings;
@@ -34,8 +34,10 @@ pub(in crate::server) enum Purpose {
     Background,
     /// SAVE: a client waits.
     Client(Option<Waiting>),
-    /// The process ends with it; a client may wait for a refusal.
-    Shutdown { from: Option<Waiting>, force: bool },
+    /// FLUSHALL with save points: the file is to be empty, too. A client may wait.
+    Flush(Option<Waiting>),
+    /// The process ends with it, if `force` even if it fails.
+    Shutdown { force: bool },
 }
 
 /// What a save that has ended means for the process.
@@ -116,14 +118,34 @@ impl Saver {
         }
     }
 
-    /// Saves for the last time; what runs is given up.
-    pub(in crate::server) fn shut_down(
-        &mut self,
-        server: &Arc<Server>,
-        from: Option<Waiting>,
-        force: bool,
-    ) {
-        self.next = Some(Purpose::Shutdown { from, force });
+    /// Saves for the last time; what runs is given up, other snapshots, too.
+    pub(in crate::server) fn shut_down(&mut self, server: &Arc<Server>, force: bool) {
+        self.supersede(server, Purpose::Shutdown { force });
+    }
+
+    /// Saves what FLUSHALL has left, since what is on the disk is gone here; what runs is given up.
+    /// `from` is answered when it is done, or at once where other snapshots have to end before.
+    pub(in crate::server) fn flushed(&mut self, server: &Arc<Server>, from: Option<Waiting>) {
+        let is_last = |purpose: &Purpose| matches!(purpose, Purpose::Shutdown { .. });
+        let is_ending = self.next.as_ref().is_some_and(is_last)
+            || self.running.as_ref().is_some_and(|running| is_last(&running.purpose));
+        if is_ending {
+            return;
+        }
+        let waits = self.running.is_none() && server.keyspace.is_walked();
+        if waits {
+            answer(from, Ok(Value::ok()));
+            self.supersede(server, Purpose::Flush(None));
+        } else {
+            self.supersede(server, Purpose::Flush(from));
+        }
+    }
+
+    /// Gives up what runs and begins with this.
+    fn supersede(&mut self, server: &Arc<Server>, purpose: Purpose) {
+        if let Some(Purpose::Flush(from)) = self.next.replace(purpose) {
+            answer(from, Ok(Value::ok()));
+        }
         match &self.running {
             Some(running) => running.stop.store(true, Ordering::Relaxed),
             None => self.begin_next(server),
@@ -167,10 +189,14 @@ impl Saver {
             saves.began = Some(now());
             saves.in_background = matches!(purpose, Purpose::Background);
             saves.last_try = now();
-            saves.count += 1;
+            saves.count += u64::from(matches!(purpose, Purpose::Background | Purpose::Client(_)));
         }
+        let urgency = match purpose {
+            Purpose::Shutdown { .. } => Urgency::Preempts,
+            _ => Urgency::Waits,
+        };
         self.running = Some(Running { purpose, stop });
-        let work = move || drop(ended.send(save(&shared, &stopped)));
+        let work = move || drop(ended.send(save(&shared, &stopped, urgency)));
         let thread = std::thread::Builder::new().name("saver".to_owned()).spawn(work);
         if let Err(cause) = thread {
             let path = "a thread".to_owned();
@@ -195,15 +221,15 @@ impl Saver {
                 answer(from, result);
                 Then::GoOn
             }
-            Purpose::Shutdown { force, .. } if ending.is_ok() || force => Then::End,
-            Purpose::Shutdown { from, .. } => {
-                let refusal = CmdError::text("ERR Errors trying to SHUTDOWN. Check logs.");
-                answer(from, Err(refusal));
-                Then::StayUp
+            Purpose::Flush(from) => {
+                answer(from, Ok(Value::ok()));
+                Then::GoOn
             }
+            Purpose::Shutdown { force } if ending.is_ok() || force => Then::End,
+            Purpose::Shutdown { .. } => Then::StayUp,
         };
-        let is_last = is_stopped || matches!(self.next, Some(Purpose::Shutdown { .. }));
-        if is_last && then == Then::GoOn {
+        let is_next = is_stopped || !matches!(self.next, None | Some(Purpose::Background));
+        if is_next && then == Then::GoOn {
             self.begin_next(server);
         }
         then

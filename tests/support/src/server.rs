@@ -150,11 +150,19 @@ impl TestServer {
     /// If it takes longer than 10 seconds.
     pub fn stop(&mut self) {
         let Some(mut child) = self.child.take() else { return };
+        if matches!(child.try_wait(), Ok(Some(_))) {
+            return; // its number may be another's by now
+        }
         signal("TERM", child.id());
         if !until(STOP_LIMIT, || matches!(child.try_wait(), Ok(Some(_)))) {
             let killed = child.kill().and_then(|()| child.wait().map(drop));
             assert!(std::thread::panicking() || killed.is_err(), "deaf to SIGTERM");
         }
+    }
+
+    /// Sends it a signal such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        signal(name, self.pid());
     }
 
     /// Stops the process from running without ending it, as an overloaded machine would.

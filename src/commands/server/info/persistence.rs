@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Lines, aof};
 use crate::commands::Ctx;
+use crate::state::conditions::Condition;
 use crate::state::loading::Progress;
 
 fn load(counter: &AtomicU64) -> u64 {
@@ -18,10 +19,11 @@ pub(super) fn persistence(lines: &mut Lines, cx: &Ctx<'_>) {
     let persistence = &cx.server.persistence;
     let (saves, progress) = (*persistence.saves.lock(), &persistence.progress);
     let progress_of_loading = cx.server.loading.progress();
+    let is_async = cx.server.conditions.load().contains(Condition::ASYNC_LOADING);
     let captured = if saves.began.is_some() { load(&progress.captured_bytes) } else { 0 };
     lines.numbers(&[
-        ("loading", u64::from(progress_of_loading.is_some())),
-        ("async_loading", 0),
+        ("loading", u64::from(progress_of_loading.is_some() && !is_async)),
+        ("async_loading", u64::from(is_async)),
         ("current_cow_peak", captured),
         ("current_cow_size", captured),
         ("current_cow_size_age", 0),

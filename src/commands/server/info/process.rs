@@ -37,6 +37,10 @@ pub(super) fn server(lines: &mut Lines, cx: &Ctx<'_>) {
     lines.put("executable", &identity.executable);
     lines.put("config_file", config.unwrap_or_default());
     lines.put("io_threads_active", 0);
+    let shutdown_at = cx.server.shutdown_at.load(Ordering::Relaxed);
+    if shutdown_at > 0 {
+        lines.put("shutdown_in_milliseconds", shutdown_at.saturating_sub(cx.now.0));
+    }
     lines.put("worker_threads", identity.worker_threads);
 }
 

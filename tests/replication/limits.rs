@@ -1,0 +1,134 @@
+//! Limits: replicas that are too far behind, links that are silent, backlogs nobody needs, values
+//! that are large.
+
+use std::time::Duration;
+
+use support::Kind::{Redis, Redpoll};
+use support::{Kind, TestServer, eventually, eventually_within};
+
+use crate::PAIRS;
+use crate::nodes::{
+    expect_equal, fill, follow, info, number, settle, start, tell, wait_until_linked,
+};
+use crate::proxy::Proxy;
+
+/// A primary and its replica, in step.
+fn pair(kinds: (Kind, Kind), of_primary: &[&str], of_replica: &[&str]) -> (TestServer, TestServer) {
+    let (primary, replica) = (start(kinds.0, of_primary), start(kinds.1, of_replica));
+    fill(&primary, "a:");
+    follow(&replica, primary.port());
+    settle(&primary, &[&replica]);
+    (primary, replica)
+}
+
+fn write_megabytes(node: &TestServer, count: usize) {
+    let mut client = node.client();
+    for index in 0..count {
+        client.call(&["SET", &format!("m{}", index % 4), &"x".repeat(1_000_000)]);
+    }
+}
+
+#[test]
+fn a_replica_that_is_too_far_behind_is_dropped_and_goes_on_later() {
+    for kinds in PAIRS {
+        // The backlog has all that is missed.
+        let directives = ["--repl-backlog-size", "64mb"];
+        let (primary, replica) = pair(kinds, &directives, &[]);
+        let limit = "replica 0 1mb 1";
+        let set = ["CONFIG", "SET", "client-output-buffer-limit", limit];
+        assert!(primary.client().call(&set).is_ok());
+        replica.pause();
+        write_megabytes(&primary, 40);
+        eventually("it is dropped", || info(&primary, "connected_slaves") == "0");
+        if kinds.0 == Redpoll {
+            assert_eq!(number(&primary, "client_output_buffer_limit_disconnections"), 1);
+        }
+        replica.resume();
+        expect_equal(&primary, &[&replica]);
+        assert_eq!(number(&primary, "sync_full"), 1, "{kinds:?}");
+        assert_eq!(number(&primary, "sync_partial_ok"), 1);
+    }
+}
+
+#[test]
+fn a_replica_beyond_the_hard_limit_gets_one_copy() {
+    for kinds in PAIRS {
+        let limit = "--client-output-buffer-limit replica 2mb 0 0";
+        let directives: Vec<&str> = limit.splitn(2, ' ').collect();
+        let (primary, replica) = pair(kinds, &directives, &[]);
+        replica.pause();
+        write_megabytes(&primary, 40);
+        eventually("it is dropped", || info(&primary, "connected_slaves") == "0");
+        replica.resume();
+        expect_equal(&primary, &[&replica]);
+        assert_eq!(number(&primary, "sync_full"), 2, "{kinds:?}: the first one, and one more");
+    }
+}
+
+#[test]
+fn a_silent_primary_is_given_up() {
+    for kinds in PAIRS {
+        let (primary, replica) =
+            pair(kinds, &["--repl-ping-replica-period", "1"], &["--repl-timeout", "3"]);
+        primary.pause();
+        eventually("the link is down", || info(&replica, "master_link_status") == "down");
+        primary.resume();
+        wait_until_linked(&replica);
+        fill(&primary, "b:");
+        expect_equal(&primary, &[&replica]);
+        assert_eq!(number(&primary, "sync_full"), 1, "{kinds:?}");
+    }
+}
+
+#[test]
+fn a_silent_replica_is_given_up() {
+    for kinds in PAIRS {
+        let (primary, replica) = pair(kinds, &["--repl-timeout", "3"], &[]);
+        replica.pause();
+        eventually("it is dropped", || info(&primary, "connected_slaves") == "0");
+        fill(&primary, "b:");
+        replica.resume();
+        expect_equal(&primary, &[&replica]);
+        assert_eq!(number(&primary, "sync_full"), 1, "{kinds:?}");
+    }
+}
+
+#[test]
+fn a_backlog_without_replicas_is_dropped_and_the_history_renamed() {
+    for kind in [Redis, Redpoll] {
+        let (primary, mut replica) = pair((kind, Redpoll), &["--repl-backlog-ttl", "1"], &[]);
+        assert_eq!(info(&primary, "repl_backlog_active"), "1");
+        let (name, end) = (info(&primary, "master_replid"), number(&primary, "master_repl_offset"));
+        replica.stop();
+        eventually("the backlog is gone", || info(&primary, "repl_backlog_active") == "0");
+        assert_ne!(info(&primary, "master_replid"), name, "{kind:?}");
+        assert_eq!(info(&primary, "master_replid2"), "0".repeat(40));
+        assert_eq!(info(&primary, "second_repl_offset"), "-1");
+        assert!(number(&primary, "master_repl_offset") >= end);
+        assert_eq!(info(&primary, "repl_backlog_histlen"), "0");
+        primary.client().run("SET k v");
+        replica.restart();
+        follow(&replica, primary.port());
+        expect_equal(&primary, &[&replica]);
+        assert_eq!(number(&primary, "sync_full"), 2);
+    }
+}
+
+#[test]
+fn a_link_may_break_inside_a_hundred_megabytes() {
+    for kinds in PAIRS {
+        let (primary, replica) = (start(kinds.0, &[]), start(kinds.1, &[]));
+        tell(&primary, "CONFIG SET repl-backlog-size 256mb");
+        let proxy = Proxy::to(primary.port());
+        follow(&replica, proxy.port);
+        settle(&primary, &[&replica]);
+        proxy.cut_after(50_000_000);
+        primary.client().call(&["SET", "large", &"x".repeat(100_000_000)]);
+        eventually("the link was cut", || !proxy.is_armed());
+        let has_it = || replica.client().run("STRLEN large").to_string() == "(integer) 100000000";
+        eventually_within(Duration::from_secs(90), "it arrives", has_it);
+        expect_equal(&primary, &[&replica]);
+        assert_eq!(number(&primary, "sync_full"), 1, "{kinds:?}");
+        assert_eq!(number(&primary, "sync_partial_ok"), 1);
+    }
+}
