@@ -26,7 +26,7 @@ pub struct Aof {
     phase: AtomicU8,
     /// Bytes of base and incremental files.
     pub size: AtomicU64,
-    /// What that was after the latest rewrite, or at the start.
+    /// What that was after the latest rewrite; after a start, bytes of the base.
     pub base_size: AtomicU64,
     /// How far the log is in the file.
     pub written: AtomicU64,

@@ -141,8 +141,16 @@ impl Folder {
 
     /// Bytes of all files that make up the dataset.
     pub(super) fn size(&self, manifest: &Manifest) -> Result<u64, FolderError> {
+        self.size_of(manifest.parts())
+    }
+
+    /// Bytes of these files.
+    pub(super) fn size_of<'a>(
+        &self,
+        parts: impl Iterator<Item = &'a Part>,
+    ) -> Result<u64, FolderError> {
         let mut total = 0;
-        for part in manifest.parts() {
+        for part in parts {
             let path = self.file(&part.name);
             total += fs::metadata(&path).map_err(FolderError::io("find", &path))?.len();
         }

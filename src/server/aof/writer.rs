@@ -113,6 +113,7 @@ impl Writer {
         let size =
             file.metadata().map_err(FolderError::io("find", &self.folder.file(&part.name)))?;
         let total = self.folder.size(&manifest)?;
+        let base_bytes = self.folder.size_of(manifest.base.iter())?;
         let server = Arc::clone(&self.server);
         let alone = server.keyspace.gate().exclusive();
         server.log_if_wanted();
@@ -123,7 +124,7 @@ impl Writer {
         let written = incremental.written();
         let other_bytes = total - size.len();
         self.open = Some(Open { manifest, incremental, other_bytes, temporary: None });
-        server.aof.base_size.store(total, Ordering::Relaxed);
+        server.aof.base_size.store(base_bytes, Ordering::Relaxed);
         self.publish();
         server.aof.set_phase(Phase::On);
         self.is_safe(written);
