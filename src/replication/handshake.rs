@@ -14,6 +14,10 @@ use crate::base::{Millis, ReplId};
 /// How long one reply before that to PSYNC may take.
 const REPLY_LIMIT: Millis = Millis(5_000);
 
+/// A version of Valkey whose files are read here. Older ones are sent to those who do not say so,
+/// which cannot have hashes with expiring fields in them.
+const VALKEY_VERSION: &[u8] = b"9.0.0";
+
 /// What a replica says of itself and asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Greeting {
@@ -166,7 +170,8 @@ impl Handshake {
         if let Some(ip) = &self.greeting.ip {
             say(&[b"REPLCONF", b"ip-address", ip]);
         }
-        say(&[b"REPLCONF", b"capa", b"eof", b"capa", b"psync2"]);
+        say(&[b"REPLCONF", b"capa", b"eof", b"capa", b"psync2", b"capa", b"redpoll"]);
+        say(&[b"REPLCONF", b"version", VALKEY_VERSION]);
         self.stage = Stage::Greeting { left, auth: self.greeting.auth.is_some() };
         out.push(Action::Send(bytes));
     }

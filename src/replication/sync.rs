@@ -17,6 +17,18 @@ pub struct Announced {
     pub rdb_only: bool,
     /// `rdb-filter-only`: which parts of the copy it wants.
     pub filter: Option<Filter>,
+    /// Of Valkey, the first number of it; 0 if it has not said so.
+    pub version: u32,
+    /// It reads whatever form this server writes.
+    pub is_redpoll: bool,
+}
+
+impl Announced {
+    /// Does it want files as Valkey 9 writes them, and read no others that have the same in them?
+    #[must_use]
+    pub fn is_valkey(&self) -> bool {
+        self.version >= 9 && !self.is_redpoll
+    }
 }
 
 /// Parts of a full copy.

@@ -1,5 +1,6 @@
 //! A dataset of every type, and the digest that tells whether two are the same.
 
+pub use support::digest;
 use support::{Client, TestServer, eventually};
 
 /// Commands that both servers know.
@@ -65,10 +66,6 @@ pub fn add(client: &mut Client) {
     for line in ["APPEND text more", "LPOP list", "SREM ints 300", "XADD stream 8-* f x"] {
         assert!(!client.run(line).is_error(), "{line}");
     }
-}
-
-pub fn digest(client: &mut Client) -> String {
-    client.run("DEBUG DIGEST").to_string()
 }
 
 /// One line of INFO persistence.

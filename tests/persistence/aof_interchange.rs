@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use support::{Kind, TestServer, eventually, run_to_end, start_oracle};
+use support::{Kind, TestServer, eventually, reference, run_to_end, start_oracle};
 
 use crate::aof_dataset::{add, digest, files, fill, rewrite};
 
@@ -43,7 +43,7 @@ fn hand_over(from: Kind, to: Kind, more: &[&str], rewritten: bool) {
     one.stop();
     other.stop();
     let manifest = one.folder().join("appendonlydir/appendonly.aof.manifest");
-    let (sound, told) = run_to_end("redis-check-aof", &[manifest.to_str().expect("a path")]);
+    let (sound, told) = run_to_end(&reference("check-aof"), &[manifest.to_str().expect("a path")]);
     assert!(sound, "{told}");
     let folder = |server: &TestServer| server.folder().join("appendonlydir");
     copy(&folder(&one), &folder(&other));

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use support::{Client, Kind, TestServer, run_to_end, start_oracle};
+use support::{Client, Kind, TestServer, knows, reference, run_to_end, start_oracle};
 
 use crate::aof_dataset::{digest, fill};
 
@@ -31,6 +31,55 @@ fn add_large(client: &mut Client) {
     client.run("SELECT 0");
 }
 
+/// A small and a large hash of which some fields expire, where the server has such.
+fn add_timed(client: &mut Client) {
+    if !knows(client, "HPEXPIREAT") {
+        return;
+    }
+    client.run("HSET timed a 1 b 2 c 3");
+    client.run("HPEXPIREAT timed 4102444800000 FIELDS 2 a c");
+    for number in 0..600 {
+        let at = (4_102_444_800_000_u64 + number).to_string();
+        client.run(&format!("HSET many field{number} value"));
+        if number % 3 == 0 {
+            client.run(&format!("HPEXPIREAT many {at} FIELDS 1 field{number}"));
+        }
+    }
+}
+
+/// When the fields that [`add_timed`] made expire.
+fn times(client: &mut Client) -> String {
+    let small = client.run("HPEXPIRETIME timed FIELDS 4 a b c d").to_string();
+    let large = client.run("HPEXPIRETIME many FIELDS 4 field0 field1 field3 field597");
+    format!("{small} {large}")
+}
+
+/// As [`hand_over`], with fields that expire: to a server that has such.
+fn hand_over_timed(from: Kind, to: Kind) {
+    let (Some(mut one), Some(mut other)) = (start(from, &[]), start(to, &[])) else { return };
+    let both = [&one, &other].iter().all(|server| knows(&mut server.client(), "HPEXPIREAT"));
+    if !both {
+        return;
+    }
+    let mut client = one.client();
+    add_timed(&mut client);
+    let before = (times(&mut client), digest(&mut client));
+    assert!(client.run("SAVE").is_ok());
+    one.stop();
+    other.stop();
+    let (from, to) = (one.folder().join("dump.rdb"), other.folder().join("dump.rdb"));
+    fs::copy(from, to).expect("a copy");
+    other.restart();
+    let mut client = other.client();
+    assert_eq!((times(&mut client), digest(&mut client)), before);
+}
+
+#[test]
+fn expiring_fields_are_loaded() {
+    hand_over_timed(Kind::Redis, Kind::Redpoll);
+    hand_over_timed(Kind::Redpoll, Kind::Redpoll);
+}
+
 fn hand_over(from: Kind, to: Kind, more: &[&str]) {
     let (Some(mut one), Some(mut other)) = (start(from, more), start(to, &[])) else { return };
     let mut client = one.client();
@@ -43,7 +92,7 @@ fn hand_over(from: Kind, to: Kind, more: &[&str]) {
     other.stop();
     let file = one.folder().join("dump.rdb");
     let name = file.to_str().expect("a path");
-    let (sound, told) = run_to_end("redis-check-rdb", &[name]);
+    let (sound, told) = run_to_end(&reference("check-rdb"), &[name]);
     assert!(sound && told.contains("RDB looks OK"), "{told}");
     let (sound, told) = run_to_end(env!("CARGO_BIN_EXE_redpoll"), &["check-rdb", name]);
     assert!(sound && told.contains("RDB looks OK"), "{told}");

@@ -13,6 +13,7 @@ mod shutdown;
 mod slots;
 mod soak;
 mod succession;
+mod timed;
 
 use nodes::{expect_equal, fill, follow, info, number, settle, start, wait_until_linked};
 use proxy::Proxy;

@@ -64,7 +64,7 @@ pub fn settle(primary: &TestServer, replicas: &[&TestServer]) {
 /// Everything settled, and the same data everywhere, as soon as what has expired is gone.
 #[track_caller]
 pub fn expect_equal(primary: &TestServer, replicas: &[&TestServer]) {
-    let digest = |node: &TestServer| node.client().run("DEBUG DIGEST").to_string();
+    let digest = |node: &TestServer| support::digest(&mut node.client());
     let are_equal = || {
         settle(primary, replicas);
         let expected = digest(primary);

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use super::{Checker, Stop, head, system_text};
 use crate::base::{KeyHasher, Rng};
-use crate::persist::aof::{Fault, Item, RDB_MAGIC, ScanError, Scanner};
-use crate::persist::rdb::Fault as RdbFault;
+use crate::persist::aof::{Fault, Item, ScanError, Scanner};
 use crate::persist::rdb::file::{Loading, Outcome, Record, Sink, load};
+use crate::persist::rdb::{Fault as RdbFault, is_rdb};
 use crate::types::Limits;
 
 /// A file and what it is called.
@@ -53,7 +53,7 @@ impl Checker<'_> {
         if size == 0 {
             return Ok(Verdict::Empty);
         }
-        let begins_with_rdb = head(&file)?.starts_with(RDB_MAGIC);
+        let begins_with_rdb = is_rdb(&head(&file)?);
         file.rewind()?;
         let (rest, offset) = match begins_with_rdb {
             true => self.rdb(name, &file).map(|outcome| (outcome.rest, outcome.bytes))?,

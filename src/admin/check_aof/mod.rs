@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use self::file::{Name, Verdict};
-use crate::persist::aof::{Manifest, RDB_MAGIC};
+use crate::persist::aof::Manifest;
+use crate::persist::rdb::is_rdb;
 
 const USAGE: &str = "Usage: redpoll check-aof [--fix|--truncate-to-timestamp $timestamp] \
                      <file.manifest|file.aof>";
@@ -68,7 +69,7 @@ fn check(arguments: &[OsString], input: &mut dyn BufRead, out: &mut dyn Write) -
         }
     };
     let mut checker = Checker { mode, lines: 1, input, out };
-    if !first.starts_with(RDB_MAGIC) && is_manifest(&first) {
+    if !is_rdb(&first) && is_manifest(&first) {
         checker.parts(&path)
     } else {
         checker.old_style(&path)
@@ -157,7 +158,7 @@ impl Checker<'_> {
             let is_base = index == 0 && manifest.base.is_some();
             if is_base {
                 let head = fs::File::open(&path).and_then(|file| head(&file)).unwrap_or_default();
-                let form = if head.starts_with(RDB_MAGIC) { "RDB" } else { "AOF" };
+                let form = if is_rdb(&head) { "RDB" } else { "AOF" };
                 writeln!(self.out, "Start to check BASE AOF ({form} format).")?;
             } else if index == usize::from(manifest.base.is_some()) {
                 writeln!(self.out, "Start to check INCR files.")?;

@@ -52,6 +52,7 @@ fn replconf(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
             b"capa" => {
                 announced.eof |= value.eq_ignore_ascii_case(b"eof");
                 announced.psync2 |= value.eq_ignore_ascii_case(b"psync2");
+                announced.is_redpoll |= value.eq_ignore_ascii_case(b"redpoll");
             }
             // How far a replica is: its feeder reads that. Here nobody is one.
             b"ack" => return Ok(Reply::Written),
@@ -61,6 +62,7 @@ fn replconf(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
                 }
                 return Ok(Reply::Written);
             }
+            b"version" => announced.version = version(value)?,
             b"rdb-only" => {
                 let wanted = parse_i64(value).filter(|wanted| (0..=1).contains(wanted));
                 let wanted = wanted.ok_or(CmdError::text(
@@ -76,6 +78,16 @@ fn replconf(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         }
     }
     Ok(Reply::Ok)
+}
+
+/// The first number of a version `x.y.z`.
+fn version(value: &[u8]) -> CmdResult<u32> {
+    let text = String::from_utf8_lossy(value);
+    let numbers: Vec<Option<u8>> = text.split('.').map(|part| part.parse().ok()).collect();
+    match numbers[..] {
+        [Some(major), Some(_), Some(_)] => Ok(u32::from(major)),
+        _ => Err(CmdError::owned(format!("ERR Unrecognized version format: {text}"))),
+    }
 }
 
 fn filter(value: &[u8]) -> CmdResult<Filter> {

@@ -26,8 +26,5 @@ pub use manifest::{Kind, Manifest, ManifestError, Part, Rule};
 pub use scan::{Item, ScanError, Scanner};
 pub use stream::Stream;
 
-/// What an RDB begins with, and with it a file that begins with one.
-pub const RDB_MAGIC: &[u8; 5] = b"REDIS";
-
 #[cfg(test)]
 mod tests;

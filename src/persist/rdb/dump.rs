@@ -7,7 +7,10 @@
 use crc_fast::CrcAlgorithm;
 
 use super::object::ValueType;
-use super::{Loaded, Object, RdbError, Reader, VERSION_MAX, Writer, read_object, write_object};
+use super::{
+    Dialect, Loaded, Object, RdbError, Reader, VERSION_MAX, VERSION_VALKEY, Writer, read_object,
+    write_object,
+};
 use crate::types::Limits;
 
 const TYPE_BYTES: usize = 1;
@@ -67,17 +70,23 @@ pub fn read(payload: &[u8], limits: &Limits) -> Result<Loaded, DumpError> {
 /// # Errors
 /// If the version is too new, or the value malformed.
 pub fn read_unchecked(payload: &[u8], limits: &Limits) -> Result<Loaded, DumpError> {
-    let value = open(payload).ok_or(DumpError::Footer)?;
+    let (value, dialect) = open(payload).ok_or(DumpError::Footer)?;
     let mut reader = Reader::new(value);
+    reader.dialect = dialect;
     let loaded = reader.byte().and_then(|kind| read_object(&mut reader, kind, limits));
     loaded.map_err(DumpError::Value)
 }
 
-/// The value's bytes, if we know its version.
-fn open(payload: &[u8]) -> Option<&[u8]> {
+/// The value's bytes and who wrote them, if we know the version.
+fn open(payload: &[u8]) -> Option<(&[u8], Dialect)> {
     let (signed, _) = payload.split_last_chunk::<CHECKSUM_BYTES>()?;
     let (value, version) = signed.split_last_chunk::<VERSION_BYTES>()?;
-    (u16::from_le_bytes(*version) <= VERSION_MAX).then_some(value)
+    let dialect = match u16::from_le_bytes(*version) {
+        ..=VERSION_MAX => Dialect::Redis,
+        VERSION_VALKEY => Dialect::Valkey,
+        _ => return None,
+    };
+    Some((value, dialect))
 }
 
 #[cfg(test)]

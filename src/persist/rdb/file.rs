@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! "REDIS" version (4 digits) | AUX... | FUNCTION2... | SELECTDB, RESIZEDB, keys... | EOF | CRC-64
+//! or "VALKEY" version (3 digits)
 //! key = [EXPIRETIME_MS] [IDLE or FREQ] type key value
 //! ```
 //!
@@ -13,7 +14,8 @@
 //! `BufWriter` if chunks are small.
 //!
 //! # Reading
-//! [`load`] reads every version up to [`FILE_VERSION_MAX`] from any source and hands functions,
+//! [`load`] reads every version up to [`super::VERSION_MAX`], and Valkey's own, from any source and
+//! hands functions,
 //! keys and hints to a [`Sink`] one by one; it returns what it saw and the bytes it had read beyond
 //! the end, for streams that go on (an append-only file with an RDB in front). What is foreign and
 //! harmless is skipped, what cannot be kept is an error: nothing is dropped silently.
@@ -25,11 +27,6 @@ mod summed;
 
 pub use load::{Loading, Outcome, Record, Sink, load};
 pub use save::{FileWriter, Header, Hints, RecordEncoder, ReplicationPoint, write_record};
-
-/// The newest version of a file that is read, if it holds none of the value types of 12.
-pub const FILE_VERSION_MAX: u16 = 12;
-
-const MAGIC: &[u8; 5] = b"REDIS";
 
 /// The first file version that ends with a checksum.
 const CHECKSUM_SINCE: u16 = 5;

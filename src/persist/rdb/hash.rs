@@ -4,20 +4,27 @@
 //! with expiring fields, from version 12 on; times are Unix milliseconds, 8 bytes LE
 //! packed      first time | listpack of field, value, time (0: none), in the order of the times
 //! not packed  first time | length | (time - first + 1 (0: none) | field | value) …
+//! for Valkey  length | (field | value | time (-1: none)) …
 //! ```
 
 use std::io::Read;
 
 use super::object::Pause;
-use super::{Fault, RdbError, Reader, Writer, ziplist, zipmap};
+use super::{Dialect, Fault, RdbError, Reader, Writer, ziplist, zipmap};
 use crate::base::Millis;
 use crate::types::packed::Pack;
 use crate::types::packed::listpack::{self, Listpack};
 use crate::types::{Collection, Hash, Limits, ValueRef};
 
+/// How Valkey writes that a field does not expire.
+const NEVER: i64 = -1;
+
 pub(super) fn write(writer: &mut Writer, hash: &Hash, pause: &mut Pause<'_>) {
     if let Some((_, first)) = hash.expiring().next() {
-        return write_timed(writer, hash, first, pause);
+        return match writer.dialect {
+            Dialect::Redis => write_timed(writer, hash, first, pause),
+            Dialect::Valkey => write_timed_valkey(writer, hash, pause),
+        };
     }
     if let Some(listpack) = hash.as_listpack() {
         writer.string(listpack);
@@ -58,6 +65,17 @@ fn write_timed(writer: &mut Writer, hash: &Hash, first: Millis, pause: &mut Paus
     }
 }
 
+fn write_timed_valkey(writer: &mut Writer, hash: &Hash, pause: &mut Pause<'_>) {
+    writer.length(hash.len() as u64);
+    for (field, value) in hash.iter() {
+        writer.value(field);
+        writer.value(value);
+        let at = Some(time_of(hash, field)).filter(|&at| at > 0);
+        writer.out.extend(at.map_or(NEVER, |at| at as i64).to_le_bytes());
+        writer.breathe(pause);
+    }
+}
+
 /// When a field expires; 0 if it does not.
 fn time_of(hash: &Hash, field: ValueRef<'_>) -> u64 {
     let at = hash.expiry(field.text(&mut itoa::Buffer::new())).flatten();
@@ -75,6 +93,24 @@ pub(super) fn read_timed_pairs<R: Read>(
         let (field, value) = (reader.string()?, reader.string()?);
         let at = first.saturating_add(after).saturating_sub(1);
         add_timed(&mut hash, (&field, &value), if after == 0 { 0 } else { at }, limits)
+            .ok_or_else(|| reader.error(Fault::Duplicate))?;
+    }
+    Ok(hash)
+}
+
+pub(super) fn read_timed_valkey<R: Read>(
+    reader: &mut Reader<R>,
+    limits: &Limits,
+) -> Result<Hash, RdbError> {
+    let mut hash = Hash::default();
+    for _ in 0..reader.length()? {
+        let (field, value) = (reader.string()?, reader.string()?);
+        let at = match i64::from_le_bytes(reader.array()?) {
+            NEVER => 0,
+            // Zero means none here, and is as past as the millisecond after it.
+            at => u64::try_from(at).map_err(|_| reader.error(Fault::Malformed("time")))?.max(1),
+        };
+        add_timed(&mut hash, (&field, &value), at, limits)
             .ok_or_else(|| reader.error(Fault::Duplicate))?;
     }
     Ok(hash)

@@ -6,7 +6,8 @@ use super::file::modules;
 use super::stream::Layout;
 use super::zset::Scores;
 use super::{
-    Fault, RdbError, Reader, VERSION, VERSION_TIMED, Writer, hash, list, set, stream, string, zset,
+    Dialect, Fault, RdbError, Reader, VERSION, VERSION_TIMED, Writer, hash, list, set, stream,
+    string, zset,
 };
 use crate::base::Millis;
 use crate::keyspace::{Entry, EntryRef, NewStr, StrRef};
@@ -35,12 +36,13 @@ pub(super) enum ValueType {
     Stream2 = 19,
     SetListpack = 20,
     Stream3 = 21,
+    HashTimedValkey = 22,
     HashTimed = 24,
     HashListpackTimed = 25,
 }
 
 impl ValueType {
-    const ALL: [ValueType; 21] = [
+    const ALL: [ValueType; 22] = [
         ValueType::String,
         ValueType::List,
         ValueType::Set,
@@ -60,6 +62,7 @@ impl ValueType {
         ValueType::Stream2,
         ValueType::SetListpack,
         ValueType::Stream3,
+        ValueType::HashTimedValkey,
         ValueType::HashTimed,
         ValueType::HashListpackTimed,
     ];
@@ -70,8 +73,20 @@ impl ValueType {
         if timed.into_iter().any(|known| known as u8 == byte) { VERSION_TIMED } else { VERSION }
     }
 
-    fn from_byte(byte: u8) -> Option<ValueType> {
-        ValueType::ALL.into_iter().find(|known| *known as u8 == byte)
+    /// Whose it is, if only one of them has it.
+    fn dialect(self) -> Option<Dialect> {
+        match self {
+            ValueType::HashTimedValkey => Some(Dialect::Valkey),
+            ValueType::HashTimed | ValueType::HashListpackTimed => Some(Dialect::Redis),
+            _ => None,
+        }
+    }
+
+    fn from_byte(byte: u8, dialect: Dialect) -> Option<ValueType> {
+        let is_it = |known: &ValueType| {
+            *known as u8 == byte && known.dialect().is_none_or(|whose| whose == dialect)
+        };
+        ValueType::ALL.into_iter().find(is_it)
     }
 }
 
@@ -79,8 +94,8 @@ impl ValueType {
 const MODULE: u8 = 7;
 
 /// Whether a byte stands for a value's type, though perhaps for one that is not here.
-pub(super) fn is_value_type(byte: u8) -> bool {
-    byte == MODULE || ValueType::from_byte(byte).is_some()
+pub(super) fn is_value_type(byte: u8, dialect: Dialect) -> bool {
+    byte == MODULE || ValueType::from_byte(byte, dialect).is_some()
 }
 
 /// A value to be written.
@@ -173,7 +188,7 @@ pub fn write_object(
     object: Object<'_>,
     pause: &mut Pause<'_>,
 ) {
-    writer.byte(value_type(object) as u8);
+    writer.byte(value_type(object, writer.dialect) as u8);
     if let Some(key) = key {
         writer.string(key);
     }
@@ -188,7 +203,7 @@ pub fn write_object(
 }
 
 /// How a value is laid out when it is written.
-fn value_type(object: Object<'_>) -> ValueType {
+fn value_type(object: Object<'_>, dialect: Dialect) -> ValueType {
     match object {
         Object::String(_) => ValueType::String,
         Object::List(_) => ValueType::ListQuicklist2,
@@ -196,10 +211,13 @@ fn value_type(object: Object<'_>) -> ValueType {
         Object::Set(_) => ValueType::Set,
         Object::Zset(zset) if zset.as_listpack().is_some() => ValueType::ZsetListpack,
         Object::Zset(_) => ValueType::Zset,
-        Object::Hash(hash) if hash.expiring().next().is_some() => match hash.encoding() {
-            "hashtable" => ValueType::HashTimed,
-            _ => ValueType::HashListpackTimed,
-        },
+        Object::Hash(hash) if hash.expiring().next().is_some() => {
+            match (dialect, hash.encoding()) {
+                (Dialect::Valkey, _) => ValueType::HashTimedValkey,
+                (Dialect::Redis, "hashtable") => ValueType::HashTimed,
+                (Dialect::Redis, _) => ValueType::HashListpackTimed,
+            }
+        }
         Object::Hash(hash) if hash.as_listpack().is_some() => ValueType::HashListpack,
         Object::Hash(_) => ValueType::Hash,
         Object::Stream(_) => ValueType::Stream2,
@@ -215,7 +233,7 @@ pub fn read_object<R: Read>(
     value_type: u8,
     limits: &Limits,
 ) -> Result<Loaded, RdbError> {
-    let Some(value_type) = ValueType::from_byte(value_type) else {
+    let Some(value_type) = ValueType::from_byte(value_type, reader.dialect) else {
         return Err(refuse(reader, value_type));
     };
     let loaded = match value_type {
@@ -235,6 +253,7 @@ pub fn read_object<R: Read>(
         ValueType::HashZipmap => Loaded::Hash(hash::read_zipmap(reader, limits)?),
         ValueType::HashZiplist => Loaded::Hash(hash::read_ziplist(reader, limits)?),
         ValueType::HashListpack => Loaded::Hash(hash::read_listpack(reader, limits)?),
+        ValueType::HashTimedValkey => Loaded::Hash(hash::read_timed_valkey(reader, limits)?),
         ValueType::HashTimed => Loaded::Hash(hash::read_timed_pairs(reader, limits)?),
         ValueType::HashListpackTimed => Loaded::Hash(hash::read_timed_listpack(reader, limits)?),
         ValueType::Stream1 => Loaded::Stream(stream::read(reader, Layout::One)?),

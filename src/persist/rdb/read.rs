@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read};
 
-use super::{Fault, RdbError, lzf, special};
+use super::{Dialect, Fault, RdbError, lzf, special};
 
 /// Memory is set aside in steps of this many bytes at most before the bytes are there to fill it.
 const STEP_BYTES: u64 = 64 * 1024;
@@ -12,6 +12,8 @@ const STEP_BYTES: u64 = 64 * 1024;
 pub struct Reader<R> {
     input: R,
     at: u64,
+    /// Who wrote what is read.
+    pub dialect: Dialect,
 }
 
 /// The two meanings of the byte a string or length begins with.
@@ -23,7 +25,7 @@ enum Lead {
 impl<R: Read> Reader<R> {
     #[must_use]
     pub fn new(input: R) -> Reader<R> {
-        Reader { input, at: 0 }
+        Reader { input, at: 0, dialect: Dialect::Redis }
     }
 
     /// Bytes read so far.

@@ -1,7 +1,7 @@
 //! The primitives of the format, written into memory.
 
 use super::lzf::Compressor;
-use super::special;
+use super::{Dialect, special};
 use crate::base::number::parse_i64;
 use crate::types::ValueRef;
 
@@ -17,13 +17,16 @@ pub struct Writer {
     pub out: Vec<u8>,
     /// None: strings are written as they are.
     compressor: Option<Compressor>,
+    /// For whom it is.
+    pub dialect: Dialect,
 }
 
 impl Writer {
     /// `compress` is the setting `rdbcompression`.
     #[must_use]
     pub fn new(compress: bool) -> Writer {
-        Writer { out: Vec::new(), compressor: compress.then(Compressor::default) }
+        let compressor = compress.then(Compressor::default);
+        Writer { out: Vec::new(), compressor, dialect: Dialect::Redis }
     }
 
     /// Hands the output to `pause` if it has grown long.

@@ -58,9 +58,11 @@ fn sent(actions: &[Action]) -> String {
 fn it_greets_and_asks_for_a_full_copy() {
     let (mut stage, first) = start(Greeting { port: 7, ..Greeting::default() });
     assert_eq!(sent(&first), "PING");
-    let greeting = "REPLCONF listening-port 7 REPLCONF capa eof capa psync2";
+    let greeting = "REPLCONF listening-port 7 REPLCONF capa eof capa psync2 capa redpoll \
+                    REPLCONF version 9.0.0";
     assert_eq!(sent(&stage.line("+PONG")), greeting);
     assert_eq!(stage.line("-ERR unknown"), [], "a primary need not understand");
+    assert_eq!(stage.line("+OK"), []);
     assert_eq!(sent(&stage.line("+OK")), "PSYNC ? -1");
     assert_eq!(stage.line(""), [], "a sign of life");
     let id = ReplId::random(&mut Rng::from_seed(1));

@@ -13,6 +13,7 @@ use crate::config::table::MaxmemoryPolicy;
 use crate::engine::unix_time;
 use crate::keyspace::{Chunk, Clock, Encode, Walk};
 use crate::persist::aof::{CommandEncoder, select};
+use crate::persist::rdb::Dialect;
 use crate::persist::rdb::file::{FileWriter, Header, Hints, RecordEncoder};
 use crate::state::Server;
 
@@ -192,6 +193,7 @@ impl Sink {
             used_memory: server.read_memory(now).allocated,
             replication: None,
             is_aof_base: true,
+            dialect: Dialect::Redis,
         };
         FileWriter::start(out, settings.rdbchecksum, &header).map(|file| Sink::Rdb(Box::new(file)))
     }

@@ -13,11 +13,14 @@ use crate::commands::limits_of;
 use crate::config::Settings;
 use crate::engine::{Replay, unix_time};
 use crate::keyspace::{Expiry, Held, Key};
-use crate::persist::aof::{Item, Manifest, RDB_MAGIC, ScanError, Scanner};
+use crate::persist::aof::{Item, Manifest, ScanError, Scanner};
 use crate::persist::rdb::file::{self, Record, Usage};
-use crate::persist::rdb::{Fault, RdbError};
+use crate::persist::rdb::{Fault, RdbError, is_rdb};
 use crate::server::snapshot;
 use crate::state::Server;
+
+/// Enough of a file to tell what it is.
+const HEAD_BYTES: u64 = 16;
 
 /// Bytes of commands run in one go.
 const RUN_BYTES: usize = 64 * 1024;
@@ -109,11 +112,11 @@ impl Loader<'_> {
         let read = |cause| LoadError::Read { path: shown(), cause };
         let mut file = File::open(path).map_err(read)?;
         let size = file.metadata().map_err(read)?.len();
-        let mut magic = Vec::new();
-        file.by_ref().take(RDB_MAGIC.len() as u64).read_to_end(&mut magic).map_err(read)?;
+        let mut head = Vec::new();
+        file.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(read)?;
         file.rewind().map_err(read)?;
         self.replay.restart();
-        let (rest, offset) = if magic == RDB_MAGIC {
+        let (rest, offset) = if is_rdb(&head) {
             let outcome = self.rdb(&mut file);
             if self.quit.load(Ordering::Acquire) {
                 return Err(LoadError::Stopped);

@@ -18,6 +18,7 @@ use crate::base::{Millis, ReplId, Rng};
 use crate::config::Settings;
 use crate::config::table::MaxmemoryPolicy;
 use crate::keyspace::{Chunk, Clock, Encode, Walk};
+use crate::persist::rdb::Dialect;
 use crate::persist::rdb::file::{FileWriter, Header, Hints, RecordEncoder, ReplicationPoint};
 use crate::replication::sync::Filter;
 use crate::replication::transfer::{Mark, random_mark};
@@ -54,15 +55,23 @@ pub(super) struct Waiting {
     since: Millis,
     /// It takes a copy of unknown length.
     eof: bool,
-    filter: Option<Filter>,
+    form: Form,
     events: Sender<Event>,
+}
+
+/// What is in a copy, and how it is written: who wants the same shares one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Form {
+    filter: Option<Filter>,
+    dialect: Dialect,
 }
 
 impl Waiting {
     pub(super) fn new(announced: &Announced, now: Millis) -> (Waiting, Receiver<Event>) {
         let (events, receiver) = channel(CHUNKS_MAX);
-        let (eof, filter) = (announced.eof, announced.filter);
-        (Waiting { since: now, eof, filter, events }, receiver)
+        let dialect = if announced.is_valkey() { Dialect::Valkey } else { Dialect::Redis };
+        let form = Form { filter: announced.filter, dialect };
+        (Waiting { since: now, eof: announced.eof, form, events }, receiver)
     }
 }
 
@@ -100,9 +109,9 @@ impl Copies {
             return;
         }
         let settings = self.server.settings.load();
-        let filter = state.waiting[0].filter;
-        // A filtered copy must not become the snapshot's file.
-        let diskless = (settings.repl_diskless_sync || filter.is_some())
+        let form = state.waiting[0].form;
+        // A filtered copy must not become the snapshot's file, nor one in another form.
+        let diskless = (settings.repl_diskless_sync || form != Form::default())
             && state.waiting.iter().all(|one| one.eof);
         let delay = Millis::from_secs(u64::from(settings.repl_diskless_sync_delay));
         let waited = state.waiting.iter().map(|one| now.since(one.since)).max();
@@ -115,12 +124,12 @@ impl Copies {
             return;
         }
         let (served, others) =
-            std::mem::take(&mut state.waiting).into_iter().partition(|one| one.filter == filter);
+            std::mem::take(&mut state.waiting).into_iter().partition(|one| one.form == form);
         (state.waiting, state.is_running) = (others, true);
         let copies = Arc::clone(self);
         let thread = std::thread::Builder::new().name("full-copy".to_owned());
         let spawned = thread.spawn(move || {
-            copies.make(served, filter, diskless);
+            copies.make(served, form, diskless);
             copies.state.lock().is_running = false;
         });
         if let Err(error) = spawned {
@@ -132,18 +141,18 @@ impl Copies {
 
 /// Making one copy, on its own thread.
 impl Copies {
-    fn make(&self, waiting: Vec<Waiting>, filter: Option<Filter>, diskless: bool) {
+    fn make(&self, waiting: Vec<Waiting>, form: Form, diskless: bool) {
         let mut rng = Rng::from_entropy();
         let mark = diskless.then(|| random_mark(&mut rng));
         let events: Vec<Sender<Event>> = waiting.into_iter().map(|one| one.events).collect();
         let replicas = events.len();
-        let Some(moment) = self.begin(&events, mark, &mut rng) else { return };
+        let Some(moment) = self.begin(&events, mark, form, &mut rng) else { return };
         tracing::info!(replicas, offset = moment.offset, diskless, "full copy begun");
         let result = if let Some(mark) = mark {
             let fan = Fan { events, buffer: Vec::new() };
-            self.write(fan, moment, filter).and_then(|fan| fan.finish(mark))
+            self.write(fan, moment).and_then(|fan| fan.finish(mark))
         } else {
-            self.write_file(moment, filter).map(|file| {
+            self.write_file(moment).map(|file| {
                 let file = Arc::new(file);
                 let give = |one: &Sender<Event>| one.blocking_send(Event::File(Arc::clone(&file)));
                 // Whoever is gone needs none.
@@ -157,7 +166,13 @@ impl Copies {
     }
 
     /// Fixes the moment that the copy is of, and tells the feeders.
-    fn begin(&self, events: &[Sender<Event>], mark: Option<Mark>, rng: &mut Rng) -> Option<Moment> {
+    fn begin(
+        &self,
+        events: &[Sender<Event>],
+        mark: Option<Mark>,
+        form: Form,
+        rng: &mut Rng,
+    ) -> Option<Moment> {
         let server = &*self.server;
         let settings = server.settings.load_full();
         loop {
@@ -166,7 +181,7 @@ impl Copies {
             let clock = Clock::new(now(), server.keyspace.recording());
             let encoder = || {
                 let encoder = RecordEncoder::new(compress, hints(&settings), clock);
-                Box::new(encoder) as Box<dyn Encode>
+                Box::new(encoder.speaking(form.dialect)) as Box<dyn Encode>
             };
             let Some(walk) = server.keyspace.begin_snapshot(&pass, encoder) else {
                 drop(pass);
@@ -193,13 +208,13 @@ impl Copies {
                 // The channel is empty: there is room, or nobody.
                 drop(one.try_send(begin));
             }
-            return Some(Moment { walk, id, offset, db });
+            return Some(Moment { walk, form, id, offset, db });
         }
     }
 
     /// Writes the copy to `out`, which is given back.
-    fn write<W: Write>(&self, out: W, moment: Moment, filter: Option<Filter>) -> io::Result<W> {
-        let Moment { mut walk, id, offset, db } = moment;
+    fn write<W: Write>(&self, out: W, moment: Moment) -> io::Result<W> {
+        let Moment { mut walk, form, id, offset, db } = moment;
         let (server, settings) = (&*self.server, self.server.settings.load_full());
         let keyspace = &server.keyspace;
         let header = Header {
@@ -208,6 +223,7 @@ impl Copies {
             used_memory: keyspace.meter().used(),
             replication: Some(ReplicationPoint { db: i32::from(db), id, offset: offset as i64 }),
             is_aof_base: false,
+            dialect: form.dialect,
         };
         let mut file = match FileWriter::start(out, settings.rdbchecksum, &header) {
             Ok(file) => file,
@@ -216,7 +232,7 @@ impl Copies {
                 return Err(error);
             }
         };
-        if filter.is_some() {
+        if form.filter.is_some() {
             walk.stop(keyspace);
             return file.finish();
         }
@@ -243,7 +259,7 @@ impl Copies {
         file.finish()
     }
 
-    fn write_file(&self, moment: Moment, filter: Option<Filter>) -> io::Result<File> {
+    fn write_file(&self, moment: Moment) -> io::Result<File> {
         let settings = self.server.settings.load_full();
         let temporary = temporary_name();
         let result = File::options()
@@ -265,7 +281,7 @@ impl Copies {
         };
         let out = io::BufWriter::with_capacity(CHUNK_BYTES, file);
         let written = self
-            .write(out, moment, filter)
+            .write(out, moment)
             .and_then(|out| out.into_inner().map_err(io::IntoInnerError::into_error))
             .and_then(|file| {
                 file.sync_all()?;
@@ -288,6 +304,7 @@ impl Copies {
 /// The moment that a copy is of.
 struct Moment {
     walk: Walk,
+    form: Form,
     id: ReplId,
     offset: u64,
     db: u8,

@@ -13,6 +13,7 @@ use super::{Busy, Feed, Urgency, begin, drive, feed, now};
 use crate::REDIS_VERSION;
 use crate::keyspace::Pass;
 use crate::keyspace::snapshot::Count;
+use crate::persist::rdb::Dialect;
 use crate::persist::rdb::file::{FileWriter, Header, ReplicationPoint};
 use crate::state::Server;
 use crate::state::replication::HistoryPoint;
@@ -136,6 +137,7 @@ fn write(
             offset: point.offset as i64,
         }),
         is_aof_base: false,
+        dialect: Dialect::Redis,
     };
     let mut file = FileWriter::start(out, settings.rdbchecksum, &header)?;
     while let Some(feed) = chunks.blocking_recv() {

@@ -3,10 +3,12 @@
 //!
 //! The server under test is the `redpoll` binary that cargo built next to the running test. The
 //! variable `REDPOLL_BIN` names another command that takes redis.conf directives, so that a test
-//! can be tried against `redis-server` itself.
+//! can be tried against `redis-server` itself; `REDPOLL_REFERENCE` names another program than
+//! `redis-server` to be the reference.
 
 mod client;
 mod cluster;
+mod dataset;
 mod process;
 mod server;
 mod value;
@@ -14,7 +16,8 @@ mod wait;
 
 pub use client::{Client, encode};
 pub use cluster::{NodeView, TestCluster, nodes_seen_by};
+pub use dataset::{digest, knows};
 pub use process::{program_exists, redis_cli, run_to_end};
-pub use server::{Kind, TestServer, free_port, start_oracle};
+pub use server::{Kind, TestServer, free_port, reference, start_oracle};
 pub use value::Value;
 pub use wait::{eventually, eventually_within, until};

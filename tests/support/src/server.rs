@@ -241,7 +241,18 @@ impl Drop for TestServer {
     }
 }
 
-/// Starts the reference server, Debian's redis-server 7.0.
+/// The program of the reference's that ends so: `server`, `check-rdb` or `check-aof`.
+///
+/// # Panics
+/// If `REDPOLL_REFERENCE` is no path that ends in `-server`.
+#[must_use]
+pub fn reference(suffix: &str) -> String {
+    let named = std::env::var("REDPOLL_REFERENCE").unwrap_or_else(|_| "redis-server".into());
+    let stem = named.strip_suffix("server").expect("REDPOLL_REFERENCE ends in server");
+    format!("{stem}{suffix}")
+}
+
+/// Starts the reference server, Debian's redis-server 7.0 unless `REDPOLL_REFERENCE` names another.
 ///
 /// `None` only if the variable `REDPOLL_ORACLE` is `none`.
 ///
@@ -254,13 +265,13 @@ pub fn start_oracle(directives: &[&str]) -> Option<TestServer> {
         return None;
     }
     let hint = "redis-server is missing: run scripts/test, or set REDPOLL_ORACLE=none";
-    assert!(program_exists("redis-server"), "{hint}");
+    assert!(program_exists(&reference("server")), "{hint}");
     Some(TestServer::start_kind(Kind::Redis, directives))
 }
 
 fn command_of(kind: Kind) -> Vec<String> {
     if kind == Kind::Redis {
-        return vec!["redis-server".into()];
+        return vec![reference("server")];
     }
     if let Ok(command) = std::env::var("REDPOLL_BIN") {
         return command.split_whitespace().map(String::from).collect();

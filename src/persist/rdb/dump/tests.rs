@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::{KeyHasher, Millis, Rng};
-use crate::persist::rdb::{Fault, VERSION};
+use crate::persist::rdb::{Fault, VERSION, VERSION_VALKEY};
 use crate::types::stream::StreamId;
 use crate::types::{Collection, Hash, PackLimits, ValueRef, Zset};
 
@@ -19,8 +19,12 @@ fn hex(text: &str) -> Vec<u8> {
 
 /// `body` with a good footer.
 fn sealed(body: &[u8]) -> Vec<u8> {
+    sealed_as(VERSION, body)
+}
+
+fn sealed_as(version: u16, body: &[u8]) -> Vec<u8> {
     let mut payload = body.to_vec();
-    payload.extend(VERSION.to_le_bytes());
+    payload.extend(version.to_le_bytes());
     payload.extend(checksum(&payload).to_le_bytes());
     payload
 }
@@ -337,11 +341,12 @@ proptest! {
 
     #[test]
     fn foreign_bytes_do_no_harm(
-        kind in prop_oneof![0..22_u8, any::<u8>()],
+        kind in prop_oneof![0..26_u8, any::<u8>()],
+        version in prop_oneof![Just(VERSION), Just(VERSION_VALKEY)],
         mut body in vec(prop_oneof![Just(0), Just(0xff), 0..12_u8, any::<u8>()], 0..80),
     ) {
         body.insert(0, kind);
-        match read(&sealed(&body), &limits(4)) {
+        match read(&sealed_as(version, &body), &limits(4)) {
             Ok(Loaded::String(_)) | Err(_) => {}
             Ok(Loaded::Stream(stream)) => stream.check(),
             Ok(collection) => prop_assert!(!elements(&collection).is_empty()),
@@ -376,6 +381,29 @@ fn expiring_fields_are_read_and_written_as_redis_does() {
     assert!(matches!(fault(b"\x18\0\0\0\0\0\0\0\0\x02\0\x01a\x01b\0\x01a\x01c"), Fault::Duplicate));
     let odd = b"\x19\0\0\0\0\0\0\0\0\x0b\x0b\0\0\0\x02\0\x01\x01\x02\x01\xff";
     assert!(matches!(fault(odd), Fault::Malformed("listpack")));
+}
+
+/// A payload as Valkey 9 makes it; what both would read differently is refused.
+#[test]
+fn expiring_fields_are_read_as_valkey_writes_them() {
+    let payload = hex("16020161c001e23fd1ffa10100000162c002ffffffffffffffff5000d169dee7c55dd0d8");
+    let Ok(Loaded::Hash(hash)) = read(&payload, &limits(512)) else { panic!("a hash") };
+    hash.check();
+    assert_eq!(hash.expiry(b"a"), Some(Some(Millis(1_795_293_265_890))));
+    assert_eq!((hash.expiry(b"b"), hash.len()), (Some(None), 2));
+    let fault = |version, body: &[u8]| match read(&sealed_as(version, body), &limits(512)) {
+        Err(DumpError::Value(error)) => error.fault,
+        _ => panic!("a good footer and a bad value"),
+    };
+    let never = &[0xff; 8][..];
+    let pair = [b"\x01a\x01b", never].concat();
+    let hash = |pairs: &[&[u8]]| [b"\x16", &[pairs.len() as u8][..], &pairs.concat()].concat();
+    assert!(matches!(fault(VERSION, &hash(&[&pair])), Fault::UnknownType(22)));
+    assert!(matches!(fault(VERSION_VALKEY, &hash(&[&pair, &pair])), Fault::Duplicate));
+    let before = hash(&[&[b"\x01a\x01b\xfe", &never[1..]].concat()]);
+    assert!(matches!(fault(VERSION_VALKEY, &before), Fault::Malformed("time")));
+    let theirs = b"\x18\0\0\0\0\0\0\0\0\x01\0\x01a\x01b";
+    assert!(matches!(fault(VERSION_VALKEY, theirs), Fault::UnknownType(24)));
 }
 
 /// A listpack would write it as the integer 0; Redis reads large sets without one.

@@ -3,15 +3,20 @@
 use std::io::{ErrorKind, Read};
 
 use super::summed::Summed;
-use super::{CHECKSUM_SINCE, FILE_VERSION_MAX, MAGIC, Usage, modules, opcode};
+use super::{CHECKSUM_SINCE, Usage, modules, opcode};
 use crate::base::Millis;
 use crate::persist::rdb::object::is_value_type;
-use crate::persist::rdb::{Fault, Loaded, RdbError, Reader, read_object};
+use crate::persist::rdb::{
+    Dialect, Fault, Loaded, RdbError, Reader, VERSION_MAX, VERSION_VALKEY, read_object,
+};
 use crate::types::Limits;
 
 /// Between two calls of [`Sink::progress`]: what Redis' `loading-process-events-interval-bytes`
 /// is by default, in keys of usual sizes.
 const KEYS_PER_PROGRESS: u64 = 1024;
+
+/// The magic of a dialect and a version.
+const HEAD_BYTES: usize = 9;
 
 /// A key that was read.
 pub struct Record {
@@ -105,17 +110,27 @@ pub fn load<R: Read>(
 }
 
 fn read_version<R: Read>(reader: &mut Reader<R>) -> Result<u16, RdbError> {
-    let magic: [u8; MAGIC.len()] = reader.array()?;
-    if &magic != MAGIC {
+    let head: [u8; HEAD_BYTES] = reader.array()?;
+    let digits_of = |dialect: Dialect| head.strip_prefix(dialect.magic().as_bytes());
+    let found = [Dialect::Redis, Dialect::Valkey]
+        .into_iter()
+        .find_map(|dialect| Some((dialect, digits_of(dialect)?)));
+    let version = found.and_then(|(dialect, digits)| {
+        let digits = std::str::from_utf8(digits).ok()?;
+        Some((dialect, digits.parse::<u16>().ok()?))
+    });
+    let Some((dialect, version)) = version else {
         return Err(reader.error(Fault::NotAFile));
+    };
+    let known = match dialect {
+        Dialect::Redis => 1..=VERSION_MAX,
+        Dialect::Valkey => VERSION_VALKEY..=VERSION_VALKEY,
+    };
+    if !known.contains(&version) {
+        return Err(reader.error(Fault::Version(version)));
     }
-    let digits: [u8; 4] = reader.array()?;
-    let version = std::str::from_utf8(&digits).ok().and_then(|digits| digits.parse().ok());
-    match version {
-        Some(version @ 1..=FILE_VERSION_MAX) => Ok(version),
-        Some(version) => Err(reader.error(Fault::Version(version))),
-        None => Err(reader.error(Fault::NotAFile)),
-    }
+    reader.dialect = dialect;
+    Ok(version)
 }
 
 /// Where reading stands.
@@ -198,7 +213,7 @@ impl<R: Read> Walk<'_, R> {
         expiry: Option<Millis>,
         usage: Option<Usage>,
     ) -> Result<(), RdbError> {
-        if !is_value_type(value_type) {
+        if !is_value_type(value_type, self.reader.dialect) {
             return Err(self.reader.error(Fault::UnknownType(value_type)));
         }
         let key = self.reader.string()?;

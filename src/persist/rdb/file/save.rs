@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use crc_fast::{CrcAlgorithm, Digest};
 
-use super::{MAGIC, opcode};
+use super::opcode;
 use crate::base::{Millis, ReplId};
 use crate::keyspace::{Clock, Encode, EntryRef, Recording};
-use crate::persist::rdb::{Object, VERSION, Writer, write_object};
+use crate::persist::rdb::{Dialect, Object, Writer, write_object};
 
 /// What a file says of itself before the first key.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Header {
     pub replication: Option<ReplicationPoint>,
     /// The file is the base of an append-only file: expired keys are kept when it is loaded.
     pub is_aof_base: bool,
+    /// In which the records are.
+    pub dialect: Dialect,
 }
 
 /// A point of the replication stream.
@@ -50,8 +52,7 @@ impl<W: Write> FileWriter<W> {
         let digest = checksum.then(|| Digest::new(CrcAlgorithm::Crc64Redis));
         let mut file = FileWriter { out, digest, db: None, bytes: 0 };
         let mut text = Writer::new(false);
-        text.out.extend_from_slice(MAGIC);
-        text.out.extend(format!("{VERSION:04}").bytes());
+        text.out.extend(header.dialect.head().bytes());
         let mut aux = |name: &str, value: &[u8]| {
             text.byte(opcode::AUX);
             text.string(name.as_bytes());
@@ -184,6 +185,13 @@ impl RecordEncoder {
     #[must_use]
     pub fn new(compress: bool, hints: Hints, clock: Clock) -> RecordEncoder {
         RecordEncoder { writer: Writer::new(compress), hints, clock }
+    }
+
+    /// Writes for others than Redis.
+    #[must_use]
+    pub fn speaking(mut self, dialect: Dialect) -> RecordEncoder {
+        self.writer.dialect = dialect;
+        self
     }
 }
 

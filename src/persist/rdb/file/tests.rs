@@ -7,7 +7,7 @@ use super::*;
 use crate::base::{KeyHasher, Millis, ReplId, Rng};
 use crate::keyspace::{Clock, Entry, EntryRef, NewStr, Recording};
 use crate::persist::rdb::dump::{self, checksum};
-use crate::persist::rdb::{Fault, Object, RdbError, Writer};
+use crate::persist::rdb::{Dialect, Fault, Loaded, Object, RdbError, Writer, write_object};
 use crate::types::{Hash, Limits, Set, Zset};
 
 /// What a value holds, whatever order it keeps it in.
@@ -16,7 +16,11 @@ fn elements(entry: EntryRef<'_>) -> Vec<Vec<u8>> {
     let mut elements: Vec<Vec<u8>> = match Object::of(entry) {
         Object::String(text) => vec![text.to_vec()],
         Object::Set(set) => set.iter().map(|member| member.to_vec()).collect(),
-        Object::Hash(hash) => hash.iter().map(|(f, v)| pair(&f.to_vec(), &v.to_vec())).collect(),
+        Object::Hash(hash) => {
+            let pairs = hash.iter().map(|(f, v)| pair(&f.to_vec(), &v.to_vec()));
+            let times = hash.expiring().map(|(f, at)| pair(f, at.0.to_string().as_bytes()));
+            pairs.chain(times).collect()
+        }
         Object::Zset(zset) => {
             zset.iter().map(|(m, score)| pair(&m.to_vec(), score.to_string().as_bytes())).collect()
         }
@@ -121,7 +125,9 @@ fn damage_is_told_by_its_kind() {
     unchecked.extend([0; 8]);
     assert!(!read(&unchecked).unwrap().1.is_checked);
     assert_eq!(fault(b"RIDES0010\xff00000000"), "not an RDB file");
-    assert_eq!(fault(b"VALKEY080\xff"), "not an RDB file");
+    assert_eq!(fault(b"VALKEY08_\xff"), "not an RDB file");
+    assert_eq!(fault(b"VALKEY081\xff"), "version 81 of the format is not known here");
+    assert_eq!(fault(b"VALKEY010\xff"), "version 10 of the format is not known here");
     assert_eq!(fault(b"REDIS0013\xff"), "version 13 of the format is not known here");
     assert_eq!(fault(b"REDIS0000\xff"), "version 0 of the format is not known here");
     let body = |body: &[u8]| [b"REDIS0011", body, b"\xff", &[0; 8]].concat();
@@ -161,7 +167,33 @@ fn header() -> Header {
         used_memory: 1 << 40,
         replication: Some(ReplicationPoint { db: 3, id, offset: 12_345_678_901 }),
         is_aof_base: true,
+        dialect: Dialect::Redis,
     }
+}
+
+#[test]
+fn a_file_for_valkey_has_its_head_and_its_hashes() {
+    let limits = Limits::new(KeyHasher::seeded(&mut Rng::from_seed(1)));
+    let mut hash = Hash::default();
+    for n in 0..600 {
+        let field = format!("field {n}");
+        assert!(hash.insert(field.as_bytes(), b"v", &limits));
+        assert!(n > 8 || hash.set_expiry(field.as_bytes(), Some(Millis(n + 1))));
+    }
+    let header = Header { dialect: Dialect::Valkey, ..header() };
+    let mut file = FileWriter::start(Vec::new(), true, &header).unwrap();
+    let mut writer = Writer::new(true);
+    writer.dialect = Dialect::Valkey;
+    write_object(&mut writer, Some(b"key"), Object::Hash(&hash), &mut |_| {});
+    assert_eq!(writer.out[..5], *b"\x16\x03key");
+    file.records(0, &writer.out).unwrap();
+    let bytes = file.finish().unwrap();
+    assert!(bytes.starts_with(b"VALKEY080\xfa\x09redis-ver"), "{}", bytes.escape_ascii());
+    let (seen, outcome) = read(&bytes).unwrap();
+    assert_eq!((outcome.version, outcome.is_checked), (80, true));
+    let (read, ..) = &seen.keys[&(0, b"key".to_vec())];
+    let entry = Loaded::Hash(hash).into_entry(b"key", None, 0);
+    assert_eq!(*read, elements(entry.view()));
 }
 
 #[test]
