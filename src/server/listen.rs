@@ -17,6 +17,16 @@ pub(super) enum Listener {
     Unix(std::os::unix::net::UnixListener),
 }
 
+impl Listener {
+    /// The same TCP socket once more.
+    pub(super) fn tcp(&self) -> Option<std::net::TcpListener> {
+        match self {
+            Listener::Tcp(listener) => listener.try_clone().ok(),
+            Listener::Unix(_) => None,
+        }
+    }
+}
+
 /// Why the node cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {

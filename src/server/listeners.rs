@@ -1,11 +1,13 @@
 //! The listening sockets in use, which CONFIG SET can change while clients are connected.
 
+use std::net::{Shutdown, TcpListener};
 use std::sync::Arc;
 
+use socket2::SockRef;
 use tokio::sync::watch;
 
 use super::accept::Acceptor;
-use super::listen::{self, ListenError, Listener};
+use super::listen::{self, Listener};
 use super::workers::{Order, WorkerHandle};
 use crate::base::error::with_causes;
 use crate::config::{SetError, Settings};
@@ -20,6 +22,9 @@ pub(super) struct Listeners {
     workers: Arc<[WorkerHandle]>,
     /// Set to true, it closes the TCP sockets opened so far.
     stop_tcp: watch::Sender<bool>,
+    /// These sockets again, so that nothing listens on their addresses any more as soon as that is
+    /// wanted: the worker that closes them may be busy.
+    tcp: Vec<TcpListener>,
     /// Never set: the Unix socket stays open for the life of the process.
     stop_unix: watch::Sender<bool>,
 }
@@ -35,6 +40,7 @@ impl Listeners {
             server,
             workers,
             stop_tcp: watch::Sender::new(false),
+            tcp: Vec::new(),
             stop_unix: watch::Sender::new(false),
         };
         let (tcp, unix): (Vec<_>, Vec<_>) =
@@ -54,8 +60,8 @@ impl Listeners {
         if (before.port, &before.bind) == (after.port, &after.bind) {
             return Ok(());
         }
-        self.stop_tcp.send_replace(true);
-        match open_soon(after) {
+        self.stop_tcp();
+        match listen::open_tcp(after, after.port, after.tcp_backlog as i32) {
             Ok(listeners) => {
                 self.accept_on_tcp(listeners);
                 Ok(())
@@ -63,8 +69,11 @@ impl Listeners {
             Err(error) => {
                 tracing::warn!(error = %with_causes(&error), "cannot listen as asked");
                 let port_changed = before.port != after.port;
-                if let Ok(listeners) = open_soon(before) {
-                    self.accept_on_tcp(listeners);
+                match listen::open_tcp(before, before.port, before.tcp_backlog as i32) {
+                    Ok(listeners) => self.accept_on_tcp(listeners),
+                    Err(error) => {
+                        tracing::error!(error = %with_causes(&error), "cannot listen any more");
+                    }
                 }
                 let argument = if port_changed { "port" } else { "bind" };
                 let reason = if port_changed {
@@ -77,9 +86,19 @@ impl Listeners {
         }
     }
 
+    fn stop_tcp(&mut self) {
+        self.stop_tcp.send_replace(true);
+        for listener in self.tcp.drain(..) {
+            if let Err(error) = SockRef::from(&listener).shutdown(Shutdown::Both) {
+                tracing::debug!(%error, "a listening socket was not shut down");
+            }
+        }
+    }
+
     fn accept_on_tcp(&mut self, listeners: Vec<Listener>) {
         let (sender, stop) = watch::channel(false);
         self.stop_tcp = sender;
+        self.tcp = listeners.iter().filter_map(Listener::tcp).collect();
         listeners.into_iter().for_each(|listener| self.accept_on(listener, stop.clone()));
     }
 
@@ -87,19 +106,5 @@ impl Listeners {
         let (server, workers) = (Arc::clone(&self.server), Arc::clone(&self.workers));
         let acceptor = Acceptor { listener, server, workers, stop };
         self.workers[ACCEPTING_WORKER].order(Order::Accept(acceptor));
-    }
-}
-
-/// Opens the TCP sockets; the old ones may take a moment to close.
-fn open_soon(settings: &Settings) -> Result<Vec<Listener>, ListenError> {
-    let mut tries = 50;
-    loop {
-        match listen::open_tcp(settings, settings.port, settings.tcp_backlog as i32) {
-            Err(_) if tries > 0 => {
-                tries -= 1;
-                std::thread::sleep(std::time::Duration::from_millis(2));
-            }
-            done => return done,
-        }
     }
 }
