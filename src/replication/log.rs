@@ -110,14 +110,18 @@ impl Log {
         self.trim(&mut inner);
     }
 
-    /// Begins another history at `offset`: nothing before it can be read.
+    /// Begins another history at `offset`: nothing before it can be read. Who waits for more of the
+    /// old one is woken.
     pub fn restart(&self, offset: u64) {
-        let mut inner = self.inner.lock();
-        inner.blocks.clear();
-        inner.tail = Vec::new();
-        (inner.first, inner.tail_start, inner.db) = (offset, offset, None);
-        inner.restarts += 1;
-        self.end.store(offset, Ordering::Release);
+        {
+            let mut inner = self.inner.lock();
+            inner.blocks.clear();
+            inner.tail = Vec::new();
+            (inner.first, inner.tail_start, inner.db) = (offset, offset, None);
+            inner.restarts += 1;
+            self.end.store(offset, Ordering::SeqCst);
+        }
+        self.wake();
     }
 
     /// Bytes written since the history began.
@@ -202,6 +206,12 @@ impl Log {
             }
             end
         };
+        self.wake();
+        end
+    }
+
+    /// Wakes who waits.
+    fn wake(&self) {
         if self.has_wakers.swap(false, Ordering::SeqCst) {
             std::mem::take(&mut *self.wakers.lock()).into_iter().for_each(Waker::wake);
         }
@@ -209,7 +219,6 @@ impl Log {
             let _sleeping = self.sleeping.lock();
             self.arrived.notify_all();
         }
-        end
     }
 
     /// Drops what is kept for nobody.
@@ -283,7 +292,8 @@ impl Log {
         Ok(pieces)
     }
 
-    /// Has `waker` woken when there is more than `offset`; whether there is already.
+    /// Has `waker` woken when there is more than `offset`, or another history; whether there is
+    /// more already.
     pub fn poll_beyond(&self, offset: u64, waker: &Waker) -> bool {
         if self.end() > offset {
             return true;
@@ -398,6 +408,22 @@ mod tests {
         drop(patient);
         fill(60);
         assert!(log.first() > log.end() - 40 * BLOCK_BYTES as u64);
+    }
+
+    #[test]
+    fn who_waits_is_woken_when_another_history_begins() {
+        struct Woken(AtomicBool);
+        impl std::task::Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Ordering::SeqCst);
+            }
+        }
+        let (log, woken) = (Log::default(), Arc::new(Woken(AtomicBool::new(false))));
+        log.append_raw(b"abc");
+        assert!(!log.poll_beyond(3, &Waker::from(Arc::clone(&woken))));
+        log.restart(1);
+        assert!(woken.0.load(Ordering::SeqCst));
+        assert_eq!((log.end(), log.restarts()), (1, 1));
     }
 
     proptest! {

@@ -5,7 +5,9 @@ use support::eventually;
 
 use crate::nodes::{
     expect_equal, fill, follow, info, number, settle, start, tell, wait_until_linked,
+    wait_until_online,
 };
+use crate::proxy::Proxy;
 
 #[test]
 fn a_promoted_replica_is_followed_without_a_new_copy() {
@@ -59,7 +61,8 @@ fn a_primary_hands_its_role_over() {
         fill(old, "a:");
         follow(new, old.port());
         expect_equal(old, &[new]);
-        let target = format!("FAILOVER TO 127.0.0.1 {} TIMEOUT 20000", new.port());
+        wait_until_online(old, 1);
+        let target = format!("FAILOVER TO 127.0.0.1 {} TIMEOUT 100000", new.port());
         tell(old, &target);
         eventually("the roles have changed", || {
             info(new, "role") == "master" && info(old, "role") == "slave"
@@ -69,6 +72,7 @@ fn a_primary_hands_its_role_over() {
         fill(new, "b:");
         expect_equal(new, &[old]);
         assert_eq!(number(new, "sync_full"), 0);
+        wait_until_online(new, 1);
         tell(new, "FAILOVER");
         eventually("the roles have changed back", || {
             info(old, "role") == "master" && info(new, "role") == "slave"
@@ -87,6 +91,7 @@ fn a_handover_that_cannot_be_is_refused_or_given_up() {
     assert_eq!(refused("FAILOVER NOW"), "ERR syntax error");
     follow(&replica, primary.port());
     settle(&primary, &[&replica]);
+    wait_until_online(&primary, 1);
     assert_eq!(
         refused("FAILOVER TO 127.0.0.1 1"),
         "ERR FAILOVER target HOST and PORT is not a replica."
@@ -97,16 +102,48 @@ fn a_handover_that_cannot_be_is_refused_or_given_up() {
     );
     replica.pause();
     primary.client().run("SET k v");
-    tell(&primary, "FAILOVER TIMEOUT 500");
+    tell(&primary, "FAILOVER TIMEOUT 500000");
     assert_eq!(info(&primary, "master_failover_state"), "waiting-for-sync");
-    // Writes wait and go on.
-    assert!(primary.client().run("SET k w").is_ok());
-    assert_eq!(info(&primary, "role"), "master");
-    tell(&primary, "FAILOVER TIMEOUT 60000");
+    let mut writer = primary.client();
+    writer.send(b"SET k x\r\n").expect("the server reads");
+    eventually("it waits", || primary.client().run("CLIENT LIST").text().contains("flags=b"));
     tell(&primary, "FAILOVER ABORT");
     assert_eq!(info(&primary, "master_failover_state"), "no-failover");
+    assert!(writer.read().expect("a reply").is_ok());
+    // Writes wait and go on when the time is over.
+    tell(&primary, "FAILOVER TIMEOUT 500");
+    assert!(primary.client().run("SET k w").is_ok());
+    eventually("it is given up", || info(&primary, "master_failover_state") == "no-failover");
+    assert_eq!(info(&primary, "role"), "master");
     replica.resume();
     settle(&primary, &[&replica]);
+}
+
+/// By the time it can be asked it is a primary itself.
+#[test]
+fn a_handover_that_the_replica_refuses_ends_and_writes_go_on() {
+    for kinds in [[Redpoll, Redis], [Redis, Redpoll], [Redpoll, Redpoll]] {
+        let (old, new) = (start(kinds[0], &[]), start(kinds[1], &[]));
+        let proxy = Proxy::to(new.port());
+        proxy.close();
+        tell(&new, &format!("CONFIG SET replica-announce-port {}", proxy.port));
+        follow(&new, old.port());
+        settle(&old, &[&new]);
+        wait_until_online(&old, 1);
+        tell(&old, &format!("FAILOVER TO 127.0.0.1 {} FORCE TIMEOUT 1", proxy.port));
+        eventually("it is asked", || info(&old, "master_failover_state") == "failover-in-progress");
+        let mut writer = old.client();
+        writer.send(b"SET k w\r\n").expect("the server reads");
+        tell(&new, "REPLICAOF NO ONE");
+        proxy.open();
+        eventually("it is over", || {
+            info(&old, "role") == "master" && info(&old, "master_failover_state") == "no-failover"
+        });
+        // It has waited, or met a replica.
+        let reply = writer.read().expect("a reply");
+        assert!(reply.is_ok() || reply.is_error_of("READONLY"), "{reply}");
+        assert!(old.client().run("SET k x").is_ok());
+    }
 }
 
 #[test]

@@ -116,7 +116,8 @@ impl Feeder<'_> {
             tokio::time::sleep(TICK).await;
             let (now, settings) = (now(), self.server.settings.load());
             let limit = settings.client_output_buffer_limit.replica;
-            let behind = self.sent.get().map_or(0, |sent| self.server.log.end() - sent);
+            let behind =
+                self.sent.get().map_or(0, |sent| self.server.log.end().saturating_sub(sent));
             self.client.output_bytes.store(behind, Ordering::Relaxed);
             let hard = limit.hard.max(settings.repl_backlog_size);
             let is_over_soft = limit.soft > 0 && behind > limit.soft;
@@ -351,14 +352,17 @@ impl Feeder<'_> {
         let mut at = reader.offset();
         self.sent.set(Some(at));
         loop {
+            // A history that begins anew may end before this.
             let more = |cx: &mut std::task::Context<'_>| {
-                if log.poll_beyond(at, cx.waker()) { Poll::Ready(()) } else { Poll::Pending }
+                let is_there = log.poll_beyond(at, cx.waker()) || log.restarts() != era;
+                if is_there { Poll::Ready(()) } else { Poll::Pending }
             };
             poll_fn(more).await;
-            let pieces = log.read(at, CHUNK_BYTES).map_err(|_| End::Behind)?;
+            let pieces = log.read(at, CHUNK_BYTES);
             if log.restarts() != era {
                 return Err(End::Replaced);
             }
+            let pieces = pieces.map_err(|_| End::Behind)?;
             for piece in pieces {
                 self.write(write, &piece).await?;
                 at += piece.len() as u64;

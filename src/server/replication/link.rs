@@ -75,8 +75,9 @@ impl Upstream {
             self.set_link(Link::Connect);
             let hands_over = self.with_role(|role| role.failover != Failover::None);
             if hands_over && matches!(cut, Cut::Handshake(Failure::Refused(_))) {
-                // The replica will not take over: this node is what it was.
+                // The replica will not take over: this node is what it was, and writes go on.
                 self.server.be_primary(None, now());
+                super::handover::give_up(&self.server);
                 return;
             }
             if !was_up {
