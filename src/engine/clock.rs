@@ -4,6 +4,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::base::Millis;
 
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// Derives Unix time from the monotonic clock between two looks at the real one.
 #[derive(Debug)]
 pub struct Clock {
@@ -17,6 +19,13 @@ impl Clock {
         let mut clock = Clock { base: now(), unix_at_base: Duration::ZERO };
         clock.resync();
         clock
+    }
+
+    /// One that stands at this time until [`Clock::resync`]: no test depends on how fast it runs.
+    #[must_use]
+    pub(super) fn standing(at: Duration) -> Clock {
+        // No reading is later than its base.
+        Clock { base: now() + CENTURY, unix_at_base: at }
     }
 
     /// Looks at the system's clock again, so that its adjustments arrive here within a tick.
@@ -58,6 +67,19 @@ impl Clock {
 impl Default for Clock {
     fn default() -> Clock {
         Clock::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_standing_clock_stands() {
+        let clock = Clock::standing(Duration::from_micros(5_001_000));
+        let begun = now();
+        while begun.elapsed() < Duration::from_millis(2) {}
+        assert_eq!(clock.time(), (Millis(5001), 5_001_000));
     }
 }
 

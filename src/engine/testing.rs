@@ -2,11 +2,12 @@
 //! engine.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{Progress, Session, Worker};
+use super::{Clock, Progress, Session, Worker, unix_time};
 use crate::base::{KeyHasher, Millis, ReplId, Rng};
 use crate::commands::Table;
 use crate::config::Settings;
@@ -22,12 +23,16 @@ use crate::state::{
 const THREADS: usize = 4;
 
 /// A server without sockets, and one connection to it with a worker of its own.
+///
+/// Its clock stands at the time at which it was made and goes on by [`Local::pass`] alone.
 pub struct Local {
     pub server: Arc<Server>,
     /// What the connection asked of the control plane.
     pub asks: UnboundedReceiver<Ask>,
     worker: Worker,
     session: Session,
+    /// Unix time.
+    time: Duration,
 }
 
 impl Local {
@@ -58,18 +63,24 @@ impl Local {
             None,
             Table::catalog(),
         ));
-        Local::connect(server, asks, 0)
+        Local::connect(server, asks, 0, unix_time())
     }
 
     /// Another connection to the same server, with worker number `index`: each worker is used by
-    /// one thread. What it asks of the control plane goes to the first one's `asks`.
+    /// one thread. What it asks of the control plane goes to the first one's `asks`. Its clock
+    /// stands where the first one's does, and goes on by itself.
     #[must_use]
     pub fn another(&self, index: usize) -> Local {
         let (_, asks) = unbounded_channel();
-        Local::connect(Arc::clone(&self.server), asks, index)
+        Local::connect(Arc::clone(&self.server), asks, index, self.time)
     }
 
-    fn connect(server: Arc<Server>, asks: UnboundedReceiver<Ask>, index: usize) -> Local {
+    fn connect(
+        server: Arc<Server>,
+        asks: UnboundedReceiver<Ask>,
+        index: usize,
+        time: Duration,
+    ) -> Local {
         let origin = Origin {
             peer: "127.0.0.1:1".to_owned(),
             local: "127.0.0.1:2".to_owned(),
@@ -82,8 +93,15 @@ impl Local {
         server.clients.insert(Arc::clone(&shared));
         let mut client = Client::new(shared, true);
         client.log_out(server.acl.users().default_user());
-        let worker = Worker::new(index, Arc::clone(&server), Rng::from_seed(index as u64 + 1));
-        Local { server, asks, worker, session: Session::new(client) }
+        let mut worker = Worker::new(index, Arc::clone(&server), Rng::from_seed(index as u64 + 1));
+        worker.clock = Clock::standing(time);
+        Local { server, asks, worker, session: Session::new(client), time }
+    }
+
+    /// Lets time pass for this connection.
+    pub fn pass(&mut self, time: Millis) {
+        self.time += Duration::from_millis(time.0);
+        self.worker.clock = Clock::standing(self.time);
     }
 
     /// Runs one command and returns its reply.
