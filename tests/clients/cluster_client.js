@@ -51,13 +51,14 @@ async function hashes(cluster) {
 
 async function expiry(cluster) {
   await cluster.set("short", "x", "PX", 20);
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   while ((await cluster.get("short")) !== null) {
     assert(Date.now() < deadline, "a key outlived its expiry");
   }
   await cluster.set("long", "x");
   assert.strictEqual(await cluster.expire("long", 100), 1);
-  assert((await cluster.ttl("long")) > 95);
+  const left = await cluster.ttl("long");
+  assert(left > 0 && left <= 100, `${left} s are left`);
 }
 
 async function refusals(cluster) {
@@ -72,7 +73,7 @@ async function restart(cluster) {
   console.log(`restart ${slots[0][2][1]}`);
   await input.next();
   const keys = Array.from({ length: 100 }, (_, n) => `after:${n}`);
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 120_000;
   for (;;) {
     try {
       await Promise.all(keys.map((key) => cluster.set(key, "x")));
@@ -86,9 +87,9 @@ async function restart(cluster) {
 async function main() {
   const nodes = ports.map((port) => ({ host: "127.0.0.1", port }));
   const cluster = new Redis.Cluster(nodes, {
-    slotsRefreshTimeout: 5000,
-    clusterRetryStrategy: (attempt) => (attempt > 200 ? null : 50),
-    redisOptions: { retryStrategy: () => 50, maxRetriesPerRequest: 100 },
+    slotsRefreshTimeout: 60_000,
+    clusterRetryStrategy: (attempt) => (attempt > 2000 ? null : 50),
+    redisOptions: { retryStrategy: () => 50, maxRetriesPerRequest: 1000, connectTimeout: 60_000 },
   });
   for (const story of [manyKeys, pipelines, hashes, expiry, refusals, restart]) {
     await story(cluster);

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use redis::{AsyncCommands, Commands};
 use support::{TestCluster, TestServer};
@@ -53,7 +54,7 @@ fn ioredis_uses_every_type_of_a_single_node() {
 #[test]
 fn the_redis_crate_uses_the_cluster() {
     let cluster = TestCluster::start(3);
-    let client = redis::cluster::ClusterClient::new(urls(&cluster)).expect("three addresses");
+    let client = cluster_client(&cluster);
     let mut link = client.get_connection().expect("a connection to the cluster");
     for n in 0..1000 {
         let () = link.set(format!("key:{n}"), n).expect("stored");
@@ -78,7 +79,7 @@ fn the_redis_crate_uses_the_cluster() {
 #[tokio::test]
 async fn the_redis_crate_uses_the_cluster_asynchronously() {
     let cluster = TestCluster::start(3);
-    let client = redis::cluster::ClusterClient::new(urls(&cluster)).expect("three addresses");
+    let client = cluster_client(&cluster);
     let mut link = client.get_async_connection().await.expect("a connection to the cluster");
     for n in 0..300 {
         let () = link.set_ex(format!("key:{n}"), n, 1000).await.expect("stored");
@@ -87,6 +88,13 @@ async fn the_redis_crate_uses_the_cluster_asynchronously() {
     let refused: redis::RedisResult<i64> = link.hget("key:1", "field").await;
     let error = refused.expect_err("a string is no hash");
     assert_eq!(error.code(), Some("WRONGTYPE"), "{error}");
+}
+
+fn cluster_client(cluster: &TestCluster) -> redis::cluster::ClusterClient {
+    let builder = redis::cluster::ClusterClientBuilder::new(urls(cluster));
+    // One second is what it would wait: too little for a slow machine.
+    let patient = builder.connection_timeout(Duration::from_secs(60));
+    patient.build().expect("three addresses")
 }
 
 /// Starts a node and runs a script on it.

@@ -5,7 +5,7 @@
 const assert = require("node:assert");
 const Redis = require("ioredis");
 
-const connect = () => new Redis(Number(process.argv[2]));
+const connect = () => new Redis(Number(process.argv[2]), { connectTimeout: 60_000 });
 
 async function collections(node) {
   assert.strictEqual(await node.rpush("list", "a", "b", "c"), 3);

@@ -64,7 +64,7 @@ def transactions(node):
 
 def waiting(node):
     results = []
-    taker = threading.Thread(target=lambda: results.append(connect().blpop("queue", timeout=20)))
+    taker = threading.Thread(target=lambda: results.append(connect().blpop("queue", timeout=60)))
     taker.start()
     while node.info("clients")["blocked_clients"] == 0:
         pass
@@ -78,17 +78,17 @@ def messages(node):
     listener = connect().pubsub()
     listener.subscribe("news")
     listener.psubscribe("n*")
-    equal([listener.get_message(timeout=20)["type"] for _ in range(2)], ["subscribe", "psubscribe"])
+    equal([listener.get_message(timeout=60)["type"] for _ in range(2)], ["subscribe", "psubscribe"])
     equal(node.publish("news", "hello"), 2)
-    told = [listener.get_message(timeout=20) for _ in range(2)]
+    told = [listener.get_message(timeout=60) for _ in range(2)]
     told = [(message["type"], message["data"]) for message in told]
     equal(told, [("message", "hello"), ("pmessage", "hello")])
     node.config_set("notify-keyspace-events", "KEA")
     events = connect().pubsub()
     events.psubscribe("__keyevent@0__:*")
-    events.get_message(timeout=20)
+    events.get_message(timeout=60)
     node.set("noted", 1)
-    equal(events.get_message(timeout=20)["channel"], "__keyevent@0__:set")
+    equal(events.get_message(timeout=60)["channel"], "__keyevent@0__:set")
 
 
 def streams(node):

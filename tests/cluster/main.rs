@@ -6,8 +6,13 @@ mod listening;
 use support::Kind::{Redis, Redpoll};
 use support::{
     Client, Kind, NodeView, TestCluster, TestServer, Value, eventually, nodes_seen_by,
-    program_exists, redis_cli,
+    program_exists, redis_cli, suspect_after,
 };
+
+/// How long a node may be silent, in milliseconds, where one is to be suspected soon...
+const SOON: u32 = 2000;
+/// ...and where none is to be.
+const LATE: u32 = 30_000;
 
 /// A key of each of three equal parts of the slots, with its slot.
 const KEYS: [(&str, usize); 3] = [("b", 3300), ("c", 7365), ("a", 15495)];
@@ -23,7 +28,11 @@ fn expect_redirects(cluster: &TestCluster) {
     for (key, slot) in KEYS {
         let owner = cluster.first_owner(slot).port();
         for node in &cluster.nodes {
-            let reply = node.client().call(&["SET", key, "value"]);
+            let mut reply = Value::Null;
+            eventually("the cluster serves", || {
+                reply = node.client().call(&["SET", key, "value"]);
+                !reply.is_error_of("CLUSTERDOWN")
+            });
             let expected = match node.port() == owner {
                 true => "+OK".to_string(),
                 false => format!("-MOVED {slot} 127.0.0.1:{owner}"),
@@ -71,9 +80,7 @@ fn a_plain_client_is_redirected_and_redis_cli_follows() {
 #[test]
 fn all_nodes_report_the_same_owners() {
     let cluster = TestCluster::start(3);
-    let seen: Vec<Vec<NodeView>> = cluster.nodes.iter().map(nodes_seen_by).collect();
-    assert_eq!(seen[0], seen[1]);
-    assert_eq!(seen[0], seen[2]);
+    expect_one_view(&cluster);
     let owners = |node: &TestServer| {
         let mut ranges = node.client().run("CLUSTER SLOTS").items();
         ranges.sort();
@@ -84,12 +91,25 @@ fn all_nodes_report_the_same_owners() {
     assert_eq!(owners(&cluster.nodes[0])[1].items()[0], Value::Int(5461));
 }
 
+/// Every node says the same of all, once what is new has got around.
+#[track_caller]
+fn expect_one_view(cluster: &TestCluster) {
+    let mut seen: Vec<Vec<NodeView>> = Vec::new();
+    let is_one = support::until(std::time::Duration::from_secs(60), || {
+        seen = cluster.nodes.iter().map(nodes_seen_by).collect();
+        seen.iter().all(|views| *views == seen[0])
+    });
+    assert!(is_one, "{seen:#?}");
+}
+
 /// Two of three primaries crash. The third alone may suspect but not condemn them; when one is
 /// back, both condemn the other; when all are back, they are who they were.
 #[test]
 fn crashed_nodes_are_suspected_condemned_and_taken_back() {
     let mut cluster = TestCluster::start(3);
+    expect_one_view(&cluster);
     let before: Vec<NodeView> = nodes_seen_by(&cluster.nodes[0]);
+    suspect_after(SOON, &cluster.nodes);
     cluster.nodes[1].kill();
     cluster.nodes[2].kill();
 
@@ -102,12 +122,14 @@ fn crashed_nodes_are_suspected_condemned_and_taken_back() {
     assert!(reply.is_error_of("CLUSTERDOWN"), "{reply}");
 
     cluster.nodes[1].restart();
+    suspect_after(SOON, &cluster.nodes[1..2]);
     eventually("the two that live condemn the third", || {
         cluster.nodes[..2].iter().all(|node| view_of(node, &cluster.nodes[2]).has_flag("fail"))
     });
     let revived = view_of(&cluster.nodes[1], &cluster.nodes[1]);
     assert!(before.contains(&NodeView { connected: true, ..revived.clone() }), "{revived:?}");
 
+    suspect_after(LATE, &cluster.nodes);
     cluster.nodes[2].restart();
     cluster.wait_until_up();
     eventually("everybody is who they were, in everybody's eyes", || {
@@ -119,6 +141,7 @@ fn crashed_nodes_are_suspected_condemned_and_taken_back() {
 #[test]
 fn a_node_restarted_in_order_keeps_its_identity() {
     let mut cluster = TestCluster::start(3);
+    expect_one_view(&cluster);
     let before = nodes_seen_by(&cluster.nodes[0]);
     let id = cluster.nodes[2].client().run("CLUSTER MYID");
     cluster.nodes[2].stop();
@@ -132,10 +155,12 @@ fn a_node_restarted_in_order_keeps_its_identity() {
 #[test]
 fn a_node_that_hangs_is_condemned_and_returns() {
     let cluster = TestCluster::start(3);
+    suspect_after(SOON, &cluster.nodes);
     cluster.nodes[1].pause();
     let condemned =
         || [0, 2].iter().all(|n| view_of(&cluster.nodes[*n], &cluster.nodes[1]).has_flag("fail"));
     eventually("the hung node is condemned", condemned);
+    suspect_after(LATE, [&cluster.nodes[0], &cluster.nodes[2]]);
     cluster.nodes[1].resume();
     cluster.wait_until_up();
 }
@@ -143,8 +168,8 @@ fn a_node_that_hangs_is_condemned_and_returns() {
 fn mixed_cluster_works(kinds: &[Kind]) {
     let mut cluster = TestCluster::of(kinds);
     expect_redirects(&cluster);
-    let seen: Vec<Vec<NodeView>> = cluster.nodes.iter().map(nodes_seen_by).collect();
-    assert!(seen.iter().all(|views| *views == seen[0]), "{seen:#?}");
+    expect_one_view(&cluster);
+    suspect_after(SOON, &cluster.nodes);
     // The last node crashes: both kinds condemn it and take it back.
     let last = cluster.nodes.len() - 1;
     cluster.nodes[last].kill();
@@ -152,6 +177,7 @@ fn mixed_cluster_works(kinds: &[Kind]) {
         let (dead, others) = cluster.nodes.split_last().expect("three nodes");
         others.iter().all(|node| view_of(node, dead).has_flag("fail"))
     });
+    suspect_after(LATE, &cluster.nodes);
     cluster.nodes[last].restart();
     cluster.wait_until_up();
     expect_redirects(&cluster);

@@ -4,6 +4,7 @@ use std::io;
 
 use support::Value;
 
+use crate::compare::{equal, rule};
 use crate::run::{Both, Shown};
 use crate::script::Step;
 
@@ -60,7 +61,7 @@ pub fn cross(both: &mut Both, key: &[u8]) -> io::Result<Option<(String, Shown)>>
     let (kind, _) = both.ask(&[b"TYPE", COPY.as_bytes()])?;
     for step in questions(&kind.text(), COPY.as_bytes()) {
         let (a, b) = both.ask(&step.words)?;
-        if !crate::compare::equal(crate::compare::rule(&step), &a, &b, || false) {
+        if !equal(rule(&step, both.since.elapsed()), &a, &b, || false) {
             let what = format!("{} read from {}", step.show(), shown());
             return Ok(Some((what, (a.to_string(), b.to_string()))));
         }

@@ -30,8 +30,26 @@ use support::{Kind, TestServer, start_oracle};
 const DEFAULT_SECONDS: u64 = 8;
 /// A run of so many scripts has every command accepted at least once.
 const SCRIPTS_ENOUGH: u64 = 300;
-/// Enough to work with; the rest would mostly repeat them.
-const FINDINGS_MAX: usize = 15;
+
+/// How far the scripts go.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// How long new ones are begun.
+    time: Duration,
+    /// Differences after which it ends.
+    findings: usize,
+    /// How long a script that shows one is shortened.
+    patience: Duration,
+    in_cluster: bool,
+}
+
+impl Limits {
+    /// More findings would mostly repeat these.
+    fn seconds(seconds: u64) -> Limits {
+        let (time, patience) = (Duration::from_secs(seconds), Duration::from_secs(5));
+        Limits { time, findings: 15, patience, in_cluster: false }
+    }
+}
 
 struct Finding {
     seed: u64,
@@ -45,7 +63,7 @@ fn generated_scripts_have_equal_replies() {
     let Some(mut pair) = Pair::start() else { return };
     let seconds = number_of("REDPOLL_DIFF_SECONDS").unwrap_or(DEFAULT_SECONDS);
     let first = number_of("REDPOLL_DIFF_SEED").unwrap_or(1);
-    let (scripts, findings) = explore(&mut pair, first, Duration::from_secs(seconds), false);
+    let (scripts, findings) = explore(&mut pair, first, Limits::seconds(seconds));
     println!("{scripts} scripts of {} steps, accepted:", script::STEPS);
     println!("{}", pair.coverage.table());
     assert!(findings.is_empty(), "{}", report(&findings));
@@ -58,7 +76,8 @@ fn generated_scripts_have_equal_replies_in_clusters() {
     let Some(mut pair) = Pair::start_clusters() else { return };
     let seconds = number_of("REDPOLL_DIFF_SECONDS").unwrap_or(DEFAULT_SECONDS) / 2;
     let first = number_of("REDPOLL_DIFF_SEED").unwrap_or(1);
-    let (scripts, findings) = explore(&mut pair, first, Duration::from_secs(seconds), true);
+    let limits = Limits { in_cluster: true, ..Limits::seconds(seconds) };
+    let (scripts, findings) = explore(&mut pair, first, limits);
     println!("{scripts} scripts of {} steps", script::STEPS);
     assert!(findings.is_empty(), "{}", report(&findings));
 }
@@ -69,7 +88,7 @@ fn the_reference_agrees_with_itself() {
     let pair = (start_oracle(&DEBUG), start_oracle(&DEBUG));
     let (Some(reference), Some(subject)) = pair else { return };
     let mut pair = Pair::of(reference, subject);
-    let (_, findings) = explore(&mut pair, 1, Duration::from_secs(3), false);
+    let (_, findings) = explore(&mut pair, 1, Limits::seconds(3));
     assert!(findings.is_empty(), "{}", report(&findings));
 }
 
@@ -80,7 +99,10 @@ fn a_server_that_behaves_differently_is_noticed() {
     let changed = ["--hash-max-listpack-entries", "100"];
     let subject = TestServer::start_kind(Kind::Redis, &changed);
     let mut pair = Pair::of(reference, subject);
-    let (_, findings) = explore(&mut pair, 1, Duration::from_secs(10), false);
+    // As long as a slow machine takes to find one and to shorten it.
+    let long = Duration::from_secs(120);
+    let limits = Limits { time: long, findings: 1, patience: long, in_cluster: false };
+    let (_, findings) = explore(&mut pair, 1, limits);
     let first = findings.first().expect("a finding");
     assert!(first.shortest.len() < script::STEPS / 10, "{}", report(&findings));
 }
@@ -101,26 +123,26 @@ fn known_differences_still_differ() {
     }
 }
 
-/// Runs scripts of ascending seeds until the time is over; `in_cluster`: with keys for a cluster.
-fn explore(pair: &mut Pair, first: u64, limit: Duration, in_cluster: bool) -> (u64, Vec<Finding>) {
+/// Runs scripts of ascending seeds, at least one.
+fn explore(pair: &mut Pair, first: u64, limits: Limits) -> (u64, Vec<Finding>) {
     let grammars = grammar::all(&mut pair.reference.client());
     let known: HashSet<String> = metadata::command_list(&mut pair.subject.client()).collect();
     let mut generator = Generator::new(&grammars, |name| known.contains(name));
-    generator.in_cluster = in_cluster;
+    generator.in_cluster = limits.in_cluster;
     pair.names = generator.names();
     assert!(!pair.names.is_empty(), "COMMAND LIST names no command that scripts can use");
-    let deadline = Instant::now() + limit;
+    let deadline = Instant::now() + limits.time;
     let mut findings: BTreeMap<String, Finding> = BTreeMap::new();
     let mut seed = first;
-    while (Instant::now() < deadline || seed == first) && findings.len() < FINDINGS_MAX {
+    while (Instant::now() < deadline || seed == first) && findings.len() < limits.findings {
         let mut mode = Mode::of(seed);
         // DEBUG is open on the reference that stands alone.
-        mode.crosses &= !in_cluster;
+        mode.crosses &= !limits.in_cluster;
         let steps = generator.script(seed);
         if let Err(mismatch) = pair.run(&steps, mode) {
             let kind = mismatch.what.split(' ').next().unwrap_or_default().to_ascii_uppercase();
             findings.entry(kind).or_insert_with(|| {
-                let shortest = pair.shorten(&steps, &mismatch, mode);
+                let shortest = pair.shorten(&steps, &mismatch, mode, limits.patience);
                 Finding { seed, mode, mismatch, shortest }
             });
         }

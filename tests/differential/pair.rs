@@ -25,6 +25,9 @@ pub struct Pair {
 /// What is said of a subject that does not reply.
 const BROKEN: &str = "the connection broke";
 
+/// How long a script is shortened that broke the subject.
+const BROKEN_PATIENCE: Duration = Duration::from_secs(60);
+
 /// How a script is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode {
@@ -123,11 +126,18 @@ impl Pair {
         }
     }
 
-    /// A shorter script that still fails, found by leaving steps out for a few seconds, or for a
-    /// minute if the subject broke.
-    pub fn shorten(&mut self, steps: &[Step], failed: &Mismatch, mode: Mode) -> Vec<Step> {
-        let patience = if failed.subject.starts_with(BROKEN) { 60 } else { 5 };
-        let deadline = Instant::now() + Duration::from_secs(patience);
+    /// A shorter script that still fails, found by leaving steps out for so long, or for a minute
+    /// if the subject broke.
+    pub fn shorten(
+        &mut self,
+        steps: &[Step],
+        failed: &Mismatch,
+        mode: Mode,
+        patience: Duration,
+    ) -> Vec<Step> {
+        let is_broken = failed.subject.starts_with(BROKEN);
+        let patience = if is_broken { patience.max(BROKEN_PATIENCE) } else { patience };
+        let deadline = Instant::now() + patience;
         let mut shortest = steps[..steps.len().min(failed.step + 1)].to_vec();
         let mut chunk = shortest.len() / 2;
         while chunk > 0 {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::{Client, Value, until};
 
@@ -20,12 +20,16 @@ pub type Replies = (Value, Value);
 pub type Shown = (String, String);
 
 /// A server that says nothing for so long hangs.
-const SILENCE: Duration = Duration::from_secs(4);
+const SILENCE: Duration = Duration::from_secs(30);
+/// What expires must be gone after that.
+const EXPIRY_LIMIT: Duration = Duration::from_secs(60);
 
 /// A connection to each server.
 pub struct Both {
     pub reference: Client,
     pub subject: Client,
+    /// When the script began.
+    pub since: Instant,
 }
 
 /// A script's connections and what a transaction has queued on them.
@@ -45,7 +49,8 @@ pub struct Run<'a> {
 
 impl Both {
     fn connect(pair: &Pair) -> Both {
-        let mut both = Both { reference: pair.reference.client(), subject: pair.subject.client() };
+        let (reference, subject) = (pair.reference.client(), pair.subject.client());
+        let mut both = Both { reference, subject, since: Instant::now() };
         both.subject.set_read_limit(SILENCE);
         both
     }
@@ -159,6 +164,7 @@ impl<'a> Run<'a> {
 
     fn same(&mut self, step: &Step, reference: &Value, subject: &Value) -> bool {
         let asked = if step.how == How::ByOther { &mut self.other } else { &mut self.main };
+        let passed = asked.since.elapsed();
         let packed = || {
             let key = step.words.get(1).cloned().unwrap_or_default();
             let encodings = asked.ask(&[b"OBJECT".to_vec(), b"ENCODING".to_vec(), key]);
@@ -169,13 +175,13 @@ impl<'a> Run<'a> {
                 is_packed(&a) && is_packed(&b)
             })
         };
-        equal(rule(step), reference, subject, packed)
+        equal(rule(step, passed), reference, subject, packed)
     }
 
     /// Expired keys count until they are swept, which must not take long.
     fn same_size_soon(&mut self, how: How) -> bool {
         let asked = if how == How::ByOther { &mut self.other } else { &mut self.main };
-        until(Duration::from_secs(5), || asked.ask(&["DBSIZE"]).is_ok_and(|(a, b)| a == b))
+        until(EXPIRY_LIMIT, || asked.ask(&["DBSIZE"]).is_ok_and(|(a, b)| a == b))
     }
 
     fn same_transaction(&mut self, queued: &[Step], a: &Value, b: &Value) -> bool {
@@ -183,10 +189,11 @@ impl<'a> Run<'a> {
         for (step, reply) in queued.iter().zip(a) {
             self.coverage.note(&step.words, reply, self.names);
         }
+        let passed = self.main.since.elapsed();
         let each = |(step, (a, b)): (&Step, (&Value, &Value))| match step.how {
             // One page of a scan may be any page.
             How::WholeScan => a.is_error() == b.is_error(),
-            _ => self.known.covers(step) || equal(rule(step), a, b, || false),
+            _ => self.known.covers(step) || equal(rule(step, passed), a, b, || false),
         };
         a.len() == b.len()
             && queued.len() == a.len()
@@ -208,8 +215,8 @@ impl<'a> Run<'a> {
             let left = client.try_call(&[b"PTTL", key]);
             !matches!(left, Ok(Value::Int(left)) if left >= 0)
         };
-        let Both { reference, subject } = &mut self.main;
-        until(Duration::from_secs(5), || gone(reference) && gone(subject));
+        let Both { reference, subject, .. } = &mut self.main;
+        until(EXPIRY_LIMIT, || gone(reference) && gone(subject));
     }
 
     /// Reads all events up to now; `Some` if they differ.

@@ -4,9 +4,7 @@
 //! `REDPOLL_ROUNDS` crashes as many primaries; without it a few, to know that it works.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-use support::{Client, TestServer, eventually, until};
+use support::{Client, TestServer, eventually};
 
 /// Connections that write at the same time.
 const WRITERS: usize = 4;
@@ -73,7 +71,7 @@ fn crash(directives: &[&str]) -> (usize, usize) {
             })
             .collect();
         let enough = || answers.load(Ordering::Relaxed) >= ANSWERS_MIN;
-        assert!(until(Duration::from_secs(30), enough), "writes are answered");
+        eventually("writes are answered", enough);
         primary.kill();
         stop.store(true, Ordering::Relaxed);
         writers.into_iter().flat_map(|writer| writer.join().expect("a writer")).collect()
@@ -87,7 +85,8 @@ fn crash(directives: &[&str]) -> (usize, usize) {
 #[test]
 fn an_answered_write_is_on_a_replica_when_it_must_be() {
     for round in 0..rounds() {
-        let (answered, missing) = crash(&["--min-replicas-to-ack", "1"]);
+        let (answered, missing) =
+            crash(&["--min-replicas-to-ack", "1", "--min-replicas-ack-timeout", "0"]);
         assert_eq!(missing, 0, "round {round}: of {answered} answered writes");
     }
 }
@@ -103,11 +102,12 @@ fn without_it_a_crash_may_cost_answered_writes() {
 /// Without a replica a write is applied and its client is told that nobody else has it.
 #[test]
 fn a_write_without_replicas_is_refused_in_time() {
-    let directives = ["--min-replicas-to-ack", "1", "--min-replicas-ack-timeout", "100"];
+    let directives = ["--min-replicas-to-ack", "1", "--min-replicas-ack-timeout", "0"];
     let (primary, mut replica) = pair(&directives);
     let mut client = primary.client();
     assert!(client.run("SET a 1").is_ok());
     replica.kill();
+    assert!(client.run("CONFIG SET min-replicas-ack-timeout 100").is_ok());
     let refused = client.run("SET a 2");
     assert!(refused.is_error_of("NOACK"), "{refused}");
     assert_eq!(client.run("GET a").text(), "2", "it was applied");

@@ -114,6 +114,8 @@ fn a_replica_that_missed_too_much_gets_a_copy() {
         let (primary, proxy, replica) = behind_proxy(primary, replica);
         assert!(primary.client().run("CONFIG SET repl-backlog-size 16384").is_ok());
         proxy.close();
+        // As long as the primary believes in the link it keeps everything for it.
+        eventually("the link is gone", || number(&primary, "connected_slaves") == 0);
         let mut client = primary.client();
         for index in 0..40 {
             client.call(&["SET", &format!("k{}", index % 5), &"x".repeat(50_000)]);
@@ -151,7 +153,9 @@ fn replicas_of_replicas_read_the_same_bytes() {
 
 #[test]
 fn several_replicas_share_one_copy() {
-    let primary = start(Redpoll, &["--repl-diskless-sync-delay", "2"]);
+    // It waits until all three have asked.
+    let waits = ["--repl-diskless-sync-delay", "600", "--repl-diskless-sync-max-replicas", "3"];
+    let primary = start(Redpoll, &waits);
     fill(&primary, "a:");
     let replicas = [Redis, Redpoll, Redpoll].map(|kind| start(kind, &[]));
     replicas.iter().for_each(|replica| follow(replica, primary.port()));

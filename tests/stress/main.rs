@@ -45,7 +45,9 @@ fn variable(name: &str, default: u64) -> u64 {
 
 /// A run on a server of its own; the seed is told if it fails.
 fn run(act: impl FnOnce(&Run)) {
-    let server = TestServer::start(&["--worker-threads", "3"]);
+    // Who listens may be slow to read.
+    let unlimited = ["--client-output-buffer-limit", "pubsub 0 0 0"];
+    let server = TestServer::start(&[&["--worker-threads", "3"], &unlimited[..]].concat());
     let seed = variable("REDPOLL_STRESS_SEED", 1);
     let length = Duration::from_secs(variable("REDPOLL_STRESS_SECONDS", 4));
     println!("REDPOLL_STRESS_SEED={seed}");
@@ -69,7 +71,7 @@ fn number(value: &Value) -> i64 {
 /// Moves amounts between accounts; how many transactions ran.
 fn move_amounts(run: &Run, actor: u64) -> u64 {
     let (mut rng, mut client, mut moved) = (run.rng(actor), run.client(), 0);
-    while run.goes_on() {
+    while moved == 0 || run.goes_on() {
         let (from, to, amount) = (rng.usize(..ACCOUNTS), rng.usize(..ACCOUNTS), rng.i64(0..50));
         let mut lines = vec!["MULTI".to_owned(), format!("DECRBY account:{from} {amount}")];
         if rng.u8(..20) == 0 {
@@ -108,7 +110,7 @@ fn audit(run: &Run, actor: u64) {
 /// Adds one with WATCH; how often that worked.
 fn count_up(run: &Run, actor: u64) -> u64 {
     let (mut rng, mut client, mut added) = (run.rng(actor), run.client(), 0);
-    while run.goes_on() {
+    while added == 0 || run.goes_on() {
         client.run("WATCH counter other");
         let value = number(&client.run("GET counter"));
         if rng.u8(..10) == 0 {

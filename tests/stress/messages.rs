@@ -18,7 +18,7 @@ const BURST: usize = 16;
 fn publish(run: &Run, actor: u64) -> u64 {
     let (mut rng, mut client, mut numbers) = (run.rng(actor), run.client(), [0; CHANNELS]);
     let mut sent = 0;
-    while run.goes_on() {
+    while sent == 0 || run.goes_on() {
         let count = rng.usize(1..BURST);
         let mut message = || {
             let channel = rng.usize(..CHANNELS);

@@ -19,7 +19,7 @@ const BACKLOG_MAX: i64 = 200;
 fn produce(run: &Run, producer: u64) -> Vec<String> {
     let (mut rng, mut client, mut pushed) = (run.rng(producer), run.client(), Vec::new());
     let mut numbers = [0; QUEUES.len()];
-    while run.goes_on() {
+    while numbers == [0; QUEUES.len()] || run.goes_on() {
         let mut push = |queue: usize| {
             numbers[queue] += 1;
             pushed.push(format!("{producer}:{}:{}", QUEUES[queue], numbers[queue]));

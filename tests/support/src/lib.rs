@@ -9,15 +9,17 @@
 mod client;
 mod cluster;
 mod dataset;
+mod ports;
 mod process;
 mod server;
 mod value;
 mod wait;
 
 pub use client::{Client, encode};
-pub use cluster::{NodeView, TestCluster, nodes_seen_by};
+pub use cluster::{NodeView, TestCluster, nodes_seen_by, suspect_after};
 pub use dataset::{digest, knows};
+pub use ports::free_port;
 pub use process::{program_exists, redis_cli, run_to_end};
-pub use server::{Kind, TestServer, free_port, reference, start_oracle};
+pub use server::{Kind, TestServer, reference, start_oracle};
 pub use value::Value;
 pub use wait::{eventually, eventually_within, until};

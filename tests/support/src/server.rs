@@ -1,19 +1,21 @@
 //! A server as a process: the one under test, or the reference it is compared with.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::ports::free_port;
 use crate::process::{program_exists, signal};
 use crate::{Client, until};
 
-const START_LIMIT: Duration = Duration::from_secs(20);
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+const START_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+const PAUSE_LIMIT: Duration = Duration::from_secs(20);
+/// Ports that are tried if somebody else is quicker to take them.
+const PORTS_TRIED: usize = 5;
 /// How much of a log is printed when a test fails.
 const LOG_TAIL_LINES: usize = 100;
 
@@ -41,7 +43,7 @@ impl TestServer {
     /// Starts redpoll with these further directives (`["--maxmemory", "1mb"]`).
     ///
     /// # Panics
-    /// If it does not answer PING within 20 seconds.
+    /// If it does not answer PING within a minute.
     #[must_use]
     #[track_caller]
     pub fn start(directives: &[&str]) -> TestServer {
@@ -71,17 +73,23 @@ impl TestServer {
 
     #[track_caller]
     fn start_wrapped(kind: Kind, wrapper: &[&str], directives: &[&str]) -> TestServer {
-        let folder = tempfile::Builder::new().prefix("redpoll-test-").tempdir();
-        let mut server = TestServer {
-            kind,
-            wrapper: wrapper.iter().map(ToString::to_string).collect(),
-            port: free_port(),
-            directives: directives.iter().map(ToString::to_string).collect(),
-            folder: folder.expect("a temporary folder"),
-            child: None,
-        };
-        server.launch();
-        server
+        for _ in 0..PORTS_TRIED {
+            let folder = tempfile::Builder::new().prefix("redpoll-test-").tempdir();
+            let mut server = TestServer {
+                kind,
+                wrapper: wrapper.iter().map(ToString::to_string).collect(),
+                port: free_port(),
+                directives: directives.iter().map(ToString::to_string).collect(),
+                folder: folder.expect("a temporary folder"),
+                child: None,
+            };
+            match server.launch() {
+                Ok(()) => return server,
+                Err(Failure::PortTaken) => eprintln!("somebody took port {}", server.port),
+                Err(Failure::Other(what)) => panic!("{what}"),
+            }
+        }
+        panic!("somebody takes each port");
     }
 
     #[must_use]
@@ -147,13 +155,15 @@ impl TestServer {
     /// Asks it to shut down and waits for that.
     ///
     /// # Panics
-    /// If it takes longer than 10 seconds.
+    /// If it takes longer than a minute.
     pub fn stop(&mut self) {
         let Some(mut child) = self.child.take() else { return };
         if matches!(child.try_wait(), Ok(Some(_))) {
             return; // its number may be another's by now
         }
         signal("TERM", child.id());
+        // It may be paused.
+        signal("CONT", child.id());
         if !until(STOP_LIMIT, || matches!(child.try_wait(), Ok(Some(_)))) {
             let killed = child.kill().and_then(|()| child.wait().map(drop));
             assert!(std::thread::panicking() || killed.is_err(), "deaf to SIGTERM");
@@ -165,9 +175,23 @@ impl TestServer {
         signal(name, self.pid());
     }
 
-    /// Stops the process from running without ending it, as an overloaded machine would.
+    /// Stops the process from running without ending it, as an overloaded machine would. On return
+    /// all its threads stand still.
+    ///
+    /// # Panics
+    /// If one still runs after 20 seconds.
     pub fn pause(&self) {
         signal("STOP", self.pid());
+        let threads = PathBuf::from(format!("/proc/{}/task", self.pid()));
+        let stand_still = || {
+            let threads = fs::read_dir(&threads).expect("the server is running");
+            threads.map_while(Result::ok).all(|thread| {
+                let state = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+                // Behind the name, which may contain anything.
+                state.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+            })
+        };
+        assert!(until(PAUSE_LIMIT, stand_still), "SIGSTOP does not stop it");
     }
 
     pub fn resume(&self) {
@@ -177,11 +201,15 @@ impl TestServer {
     /// Starts it again with the same port, folder and directives.
     ///
     /// # Panics
-    /// If it still runs, or does not answer within 20 seconds.
+    /// If it still runs, or does not answer within a minute.
     #[track_caller]
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "stop() or kill() first");
-        self.launch();
+        let deadline = Instant::now() + START_LIMIT;
+        while let Err(failure) = self.launch() {
+            let may_be_free_soon = matches!(failure, Failure::PortTaken);
+            assert!(may_be_free_soon && Instant::now() < deadline, "{failure:?}");
+        }
     }
 
     /// Replaces the directives that it is started with from now on.
@@ -201,8 +229,7 @@ impl TestServer {
         self.folder.path().join("server.log")
     }
 
-    #[track_caller]
-    fn launch(&mut self) {
+    fn launch(&mut self) -> Result<(), Failure> {
         let mut words = self.wrapper.iter().cloned().chain(command_of(self.kind));
         let mut command = Command::new(words.next().expect("a program"));
         let log = File::options().create(true).append(true).open(self.log_path());
@@ -212,6 +239,7 @@ impl TestServer {
         command.arg("--dir").arg(self.folder.path()).args(&self.directives);
         command.stdin(Stdio::null());
         command.stdout(log.try_clone().expect("a log file")).stderr(log);
+        let logged_before = self.log().len();
         let child = command.spawn();
         self.child = Some(child.unwrap_or_else(|error| panic!("starting {command:?}: {error}")));
         let answers = |server: &TestServer| {
@@ -221,12 +249,31 @@ impl TestServer {
                 .is_ok_and(|reply| reply.to_string() == "+PONG" || reply.is_error_of("NOAUTH"))
         };
         let mut ended = false;
+        let mut is_up = false;
         until(START_LIMIT, || {
+            is_up = answers(self);
             ended = self.is_gone();
-            ended || answers(self)
+            ended || is_up
         });
-        assert!(!ended && answers(self), "does not answer PING: {command:?}");
+        if is_up && !ended {
+            return Ok(());
+        }
+        let log = self.log();
+        let said = log.get(logged_before..).unwrap_or_default();
+        if ended && said.contains("ddress already in use") {
+            self.child = None;
+            return Err(Failure::PortTaken);
+        }
+        Err(Failure::Other(format!("does not answer PING: {command:?}")))
     }
+}
+
+/// Why a server did not start.
+#[derive(Debug)]
+enum Failure {
+    /// Somebody else has its port, or the one of its cluster bus.
+    PortTaken,
+    Other(String),
 }
 
 impl Drop for TestServer {
@@ -281,27 +328,4 @@ fn command_of(kind: Kind) -> Vec<String> {
     let folder = test.parent().and_then(Path::parent).expect("cargo's folders");
     let binary = folder.join("redpoll").to_string_lossy().into_owned();
     vec![binary, "server".into()]
-}
-
-/// A port below the range that the system gives to clients, free together with its cluster bus
-/// port, and not handed out before by this process.
-///
-/// # Panics
-/// If a thousand are taken.
-#[must_use]
-pub fn free_port() -> u16 {
-    const FIRST: u16 = 10_500;
-    const COUNT: u16 = 11_000;
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Test binaries that run at the same time start at different places.
-    let start = u16::try_from(std::process::id() * 37 % u32::from(COUNT)).expect("below COUNT");
-    for _ in 0..1000 {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
-        let port = FIRST + (start + step) % COUNT;
-        let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
-        if is_free(port) && is_free(port + 10_000) {
-            return port;
-        }
-    }
-    panic!("no free port");
 }

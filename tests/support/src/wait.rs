@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A failure takes so long to be seen; a machine that stands still for a while must not be one.
+const PATIENCE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(10);
 
 /// Polls `condition` until it holds.
 ///
 /// # Panics
-/// After 30 seconds, naming `what` was waited for.
+/// After two minutes, naming `what` was waited for.
 #[track_caller]
 pub fn eventually(what: &str, condition: impl FnMut() -> bool) {
     eventually_within(PATIENCE, what, condition);
