@@ -9,8 +9,11 @@ use crate::proxy::Proxy;
 /// Bytes of a copy that arrive before a link is held up: the greeting, and the copy's beginning.
 const PART: i64 = 3_000;
 
-/// Writes more than the smallest backlog keeps.
-fn overrun(primary: &TestServer) {
+/// Cuts the replica off, and writes more than the smallest backlog keeps.
+fn overrun(primary: &TestServer, proxy: &Proxy) {
+    proxy.close();
+    // As long as the primary believes in the link it keeps everything for it.
+    eventually("the link is gone", || number(primary, "connected_slaves") == 0);
     let mut client = primary.client();
     for index in 0..40 {
         client.call(&["SET", &format!("k{}", index % 5), &"x".repeat(50_000)]);
@@ -38,8 +41,7 @@ fn old_data_of_the_same_history_is_served_until_the_copy_is_complete() {
     for kind in [Redis, Redpoll] {
         let (primary, proxy, replica) = swapping(kind);
         let old = digest(&replica);
-        proxy.close();
-        overrun(&primary);
+        overrun(&primary, &proxy);
         proxy.hold_after(PART);
         proxy.open();
         eventually("the copy is on its way", || proxy.is_holding());
@@ -87,8 +89,7 @@ fn a_copy_that_is_cut_anywhere_leaves_the_data_as_it_was() {
     expect_equal(&primary, &[&replica, &sub]);
     for (index, bytes) in [250, 700, 2_000, 5_000, 9_000].into_iter().enumerate() {
         let old = digest(&replica);
-        proxy.close();
-        overrun(&primary);
+        overrun(&primary, &proxy);
         fill(&primary, &format!("more{index}:"));
         proxy.hold_after(bytes);
         proxy.open();

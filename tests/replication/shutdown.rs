@@ -1,9 +1,7 @@
 //! SHUTDOWN and signals: waiting for replicas that are behind, calling it off, the last save.
 
-use std::time::Duration;
-
 use support::Kind::{Redis, Redpoll};
-use support::{Client, Kind, TestServer, encode, eventually, until};
+use support::{Client, Kind, TestServer, encode, eventually};
 
 use crate::nodes::{follow, info, settle, start, wait_until_linked};
 
@@ -140,7 +138,7 @@ fn the_last_save_does_not_wait_for_a_full_copy() {
     primary.stop();
     primary.restart();
     let loaded = || primary.client().run("DBSIZE").to_string() == "(integer) 48";
-    assert!(until(Duration::from_secs(60), loaded));
+    eventually("it is loaded", loaded);
 }
 
 #[test]

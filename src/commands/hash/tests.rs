@@ -115,7 +115,7 @@ fn an_expired_field_is_gone_for_every_command() {
         HPEXPIRE h 1 FIELDS 2 a b => [:1 :1]
         ",
     );
-    local.pass(Millis(1));
+    local.pass(Millis(2));
     local.check(
         "
         HLEN h => :1
@@ -124,7 +124,7 @@ fn an_expired_field_is_gone_for_every_command() {
         HPEXPIRE h 1 FIELDS 1 c => [:1]
         ",
     );
-    local.pass(Millis(1));
+    local.pass(Millis(2));
     local.check(
         "
         EXISTS h => :0
