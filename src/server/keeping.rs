@@ -17,9 +17,11 @@ type Loading = oneshot::Receiver<Result<(), LoadError>>;
 
 impl ControlLoop {
     /// Loads the snapshot on a thread of its own; commands that need it are refused meanwhile. With
-    /// an append-only file that is what is loaded.
+    /// an append-only file that is what is loaded. A file that was not there when it was decided
+    /// whether commands are refused has come since, perhaps by a save: it is none to begin with.
     pub(super) fn start_loading(&self) -> Result<Option<Loading>, ControlError> {
-        if self.server.settings.load().appendonly {
+        let is_loading = self.server.conditions.load().contains(Condition::LOADING);
+        if self.server.settings.load().appendonly || !is_loading {
             return Ok(None);
         }
         let (sender, receiver) = oneshot::channel();

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use support::Kind::{Redis, Redpoll};
-use support::{Client, Kind, TestCluster, TestServer, Value, eventually, nodes_seen_by};
+use support::{
+    Client, Kind, TestCluster, TestServer, Value, eventually, nodes_seen_by, suspect_after,
+};
 
 use crate::nodes::{info, settle};
 
@@ -15,11 +17,6 @@ fn cluster() -> (TestCluster, Vec<TestServer>) {
     let cluster = TestCluster::start(3);
     let more = TestCluster::apart(&[Redpoll, Redis]);
     let first = &cluster.nodes[0];
-    // Replicas stay where they are put.
-    for node in cluster.nodes.iter().chain(&more.nodes) {
-        let stay = node.client().run("CONFIG SET cluster-allow-replica-migration no");
-        assert!(stay.is_ok(), "{stay}");
-    }
     let id = first.client().run("CLUSTER MYID").text();
     let replicas = more.nodes;
     for replica in &replicas {
@@ -123,8 +120,10 @@ fn a_replica_takes_over_from_a_primary_that_is_gone() {
         assert_eq!(client.call(&["GET", KEY]).text(), "value");
         assert!(client.call(&["SET", KEY, "other"]).is_error_of("MOVED"));
     }
+    suspect_after(2_000, cluster.nodes.iter().chain(&replicas));
     cluster.nodes[0].kill();
     eventually("one takes over", || replicas.iter().any(is_primary));
+    suspect_after(30_000, cluster.nodes.iter().chain(&replicas));
     let new = replicas.iter().position(is_primary).expect("just seen");
     eventually("it takes writes", || replicas[new].client().call(&["SET", KEY, "after"]).is_ok());
     settle(&replicas[new], &[&replicas[1 - new]]);

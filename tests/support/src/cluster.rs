@@ -45,7 +45,8 @@ impl TestCluster {
         cluster
     }
 
-    /// Nodes in cluster mode that do not know each other and own nothing.
+    /// Nodes in cluster mode that do not know each other and own nothing. Those that will be
+    /// replicas stay with the primary they are given.
     ///
     /// # Panics
     /// If one does not start.
@@ -53,7 +54,14 @@ impl TestCluster {
     #[track_caller]
     pub fn apart(kinds: &[Kind]) -> TestCluster {
         let start = |kind: &Kind| {
-            let directives = ["--cluster-enabled", "yes", "--cluster-node-timeout", NODE_TIMEOUT];
+            let directives = [
+                "--cluster-enabled",
+                "yes",
+                "--cluster-node-timeout",
+                NODE_TIMEOUT,
+                "--cluster-allow-replica-migration",
+                "no",
+            ];
             TestServer::start_kind(*kind, &directives)
         };
         TestCluster { nodes: kinds.iter().map(start).collect() }
