@@ -11,6 +11,7 @@
 //! Methods take `&mut self` if they may delete or leave a trace in the access history; `peek` and
 //! `view` do neither, so that several collections can be looked at side by side.
 
+mod fill;
 mod hold;
 mod strings;
 mod whole;
@@ -445,8 +446,7 @@ impl Held<'_> {
 
     /// Stores an entry under a key, in place of what was there. O(key + inline value).
     pub fn put(&mut self, key: &Key<'_>, entry: Entry) {
-        let store = self.store(key);
-        if let Some(spot) = store.locate(key.hash, key.bytes) {
+        if let Some(spot) = self.store(key).locate(key.hash, key.bytes) {
             self.discard(key, spot);
         }
         let entry = if entry.view().key() == key.bytes { entry } else { entry.with_key(key.bytes) };

@@ -6,8 +6,8 @@ use super::keyspace::{Keyspace, Place};
 use crate::base::Slot;
 
 impl Keyspace {
-    /// An empty keyspace whose data this one can take over: as many databases, the same hash. Only
-    /// one thread may touch it.
+    /// An empty keyspace whose data this one can take over: as many databases, the same hash. Its
+    /// gate is for nobody: only those who fill it may know of it.
     #[must_use]
     pub fn beside(&self) -> Keyspace {
         let other = Keyspace::new(self.databases(), self.hasher().clone(), 1);

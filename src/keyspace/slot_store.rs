@@ -211,6 +211,11 @@ impl SlotStore {
         self.table.insert(hash, entry, hasher)
     }
 
+    /// Makes room for so many keys in an empty slot.
+    pub(super) fn reserve(&mut self, keys: usize) {
+        self.table.reserve(keys);
+    }
+
     pub(super) fn remove_at(&mut self, hash: u64, place: Spot, hasher: &KeyHasher) -> Entry {
         let entry = self.table.remove_at(hash, place);
         self.subtract(entry.view());

@@ -335,6 +335,15 @@ impl Table {
         }
     }
 
+    /// Makes room for so many keys, but no more than a small table has, if there are none.
+    pub(super) fn reserve(&mut self, keys: usize) {
+        let count = fitting(keys.min(SMALL_MAX * LOAD_MAX)).min(SMALL_MAX);
+        match &mut self.repr {
+            Repr::Small(array) if self.keys == 0 && array.len() < count => *array = buckets(count),
+            Repr::Small(_) | Repr::Big(_) => {}
+        }
+    }
+
     /// Grows if one more key would be too many; moves a resize on.
     #[inline]
     fn make_room(&mut self, hasher: &KeyHasher) {

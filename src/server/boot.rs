@@ -43,7 +43,7 @@ use crate::state::{Control, Identity, Server, Stats};
 
 /// Threads that take slot locks besides the workers: the janitor, replication, full copies, the
 /// append-only file's, the one that saves. Their lanes of the gate come after the workers' in this
-/// order.
+/// order, and those of the threads that load behind them.
 const OTHER_THREADS: usize = 5;
 
 /// Why a node could not start. Each leaves the machine as it was.
@@ -192,7 +192,8 @@ fn build(
     };
     let databases = if settings.cluster_enabled { 1 } else { settings.databases as usize };
     let threads = worker_threads + OTHER_THREADS;
-    let keyspace = Keyspace::new(databases, KeyHasher::seeded(&mut rng), threads);
+    let lanes = threads + snapshot::LOADERS_MAX;
+    let keyspace = Keyspace::new(databases, KeyHasher::seeded(&mut rng), lanes);
     let stats = Stats::new(threads, Table::get().all().len());
     // Before the bus is started, requests are served already.
     let is_down = view.as_ref().is_some_and(|view| view.state != State::Ok);

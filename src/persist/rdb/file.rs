@@ -18,14 +18,18 @@
 //! hands functions,
 //! keys and hints to a [`Sink`] one by one; it returns what it saw and the bytes it had read beyond
 //! the end, for streams that go on (an append-only file with an RDB in front). What is foreign and
-//! harmless is skipped, what cannot be kept is an error: nothing is dropped silently.
+//! harmless is skipped, what cannot be kept is an error: nothing is dropped silently. A sink that
+//! wants to is given keys as they stand in the file ([`RawRecord`]), to be decoded elsewhere.
 
 mod load;
 pub(super) mod modules;
+mod raw;
 mod save;
+pub(super) mod skim;
 mod summed;
 
 pub use load::{Loading, Outcome, Record, Sink, load};
+pub use raw::{Note, RawBatch, RawRecord, Undecoded};
 pub use save::{FileWriter, Header, Hints, RecordEncoder, ReplicationPoint, write_record};
 
 /// The first file version that ends with a checksum.

@@ -55,12 +55,11 @@ pub fn decompress(packed: &[u8], length: u64) -> Option<Vec<u8>> {
         if count > length - out.len() {
             return None;
         }
-        if from + count <= out.len() {
-            out.extend_from_within(from..from + count);
-        } else {
-            for index in from..from + count {
-                out.push(out[index]);
-            }
+        // What is copied may reach into itself: then it is a period, and twice of it is one, too.
+        let end = out.len() + count;
+        while out.len() < end {
+            let step = (end - out.len()).min(out.len() - from);
+            out.extend_from_within(from..from + step);
         }
     }
     (out.len() == length).then_some(out)

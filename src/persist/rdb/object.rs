@@ -82,7 +82,7 @@ impl ValueType {
         }
     }
 
-    fn from_byte(byte: u8, dialect: Dialect) -> Option<ValueType> {
+    pub(super) fn from_byte(byte: u8, dialect: Dialect) -> Option<ValueType> {
         let is_it = |known: &ValueType| {
             *known as u8 == byte && known.dialect().is_none_or(|whose| whose == dialect)
         };

@@ -1,5 +1,6 @@
 //! The primitives of the format, read from any source.
 
+use std::borrow::Cow;
 use std::io::{ErrorKind, Read};
 
 use super::{Dialect, Fault, RdbError, lzf, special};
@@ -8,7 +9,7 @@ use super::{Dialect, Fault, RdbError, lzf, special};
 const STEP_BYTES: u64 = 64 * 1024;
 
 /// Reads primitives and counts bytes.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Reader<R> {
     input: R,
     at: u64,
@@ -25,7 +26,13 @@ enum Lead {
 impl<R: Read> Reader<R> {
     #[must_use]
     pub fn new(input: R) -> Reader<R> {
-        Reader { input, at: 0, dialect: Dialect::Redis }
+        Reader::placed(input, 0, Dialect::Redis)
+    }
+
+    /// A reader of what stands `at` bytes from the beginning of something larger.
+    #[must_use]
+    pub fn placed(input: R, at: u64, dialect: Dialect) -> Reader<R> {
+        Reader { input, at, dialect }
     }
 
     /// Bytes read so far.
@@ -37,6 +44,11 @@ impl<R: Read> Reader<R> {
     /// What is read from.
     pub fn input(&mut self) -> &mut R {
         &mut self.input
+    }
+
+    /// Counts bytes that were taken from the input itself.
+    pub(super) fn count(&mut self, bytes: usize) {
+        self.at += bytes as u64;
     }
 
     /// What was read from.
@@ -126,5 +138,23 @@ impl<R: Read> Reader<R> {
         let length = self.length()?;
         let bytes = self.bytes(packed)?;
         lzf::decompress(&bytes, length).ok_or_else(|| self.error(Fault::BadCompression))
+    }
+}
+
+impl<'a> Reader<&'a [u8]> {
+    /// As [`Reader::string`], without a copy of what stands there as it is.
+    #[inline]
+    pub fn text(&mut self) -> Result<Cow<'a, [u8]>, RdbError> {
+        let first = self.input.first().copied().unwrap_or(u8::MAX);
+        if first >> 6 >= 2 {
+            return self.string().map(Cow::Owned);
+        }
+        let length = self.length()?;
+        let taken =
+            usize::try_from(length).ok().and_then(|length| self.input.split_at_checked(length));
+        let (text, rest) = taken.ok_or_else(|| self.error(Fault::Truncated))?;
+        self.input = rest;
+        self.count(text.len());
+        Ok(Cow::Borrowed(text))
     }
 }

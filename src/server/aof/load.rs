@@ -8,15 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::base;
 use super::folder::{Folder, FolderError};
-use crate::base::{Millis, Slot};
-use crate::commands::limits_of;
+use crate::base::Millis;
 use crate::config::Settings;
 use crate::engine::{Replay, unix_time};
-use crate::keyspace::{Expiry, Held, Key};
 use crate::persist::aof::{Item, Manifest, ScanError, Scanner};
-use crate::persist::rdb::file::{self, Record, Usage};
-use crate::persist::rdb::{Fault, RdbError, is_rdb};
-use crate::server::snapshot;
+use crate::persist::rdb::{Fault, RdbError, file, is_rdb};
+use crate::server::snapshot::{Done, Host, Source, Target, fill};
 use crate::state::Server;
 
 /// Enough of a file to tell what it is.
@@ -117,7 +114,7 @@ impl Loader<'_> {
         file.rewind().map_err(read)?;
         self.replay.restart();
         let (rest, offset) = if is_rdb(&head) {
-            let outcome = self.rdb(&mut file);
+            let outcome = self.rdb(&file, size);
             if self.quit.load(Ordering::Acquire) {
                 return Err(LoadError::Stopped);
             }
@@ -163,16 +160,10 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn rdb(&mut self, file: &mut File) -> Result<file::Outcome, RdbError> {
-        let settings = self.server.settings.load_full();
-        let limits = limits_of(&settings, &self.server.keyspace);
-        let loading = file::Loading {
-            limits: &limits,
-            databases: self.server.keyspace.databases(),
-            checksum: settings.rdbchecksum,
-        };
-        let source = io::BufReader::with_capacity(256 * 1024, file);
-        file::load(source, loading, self)
+    fn rdb(&mut self, file: &File, size: u64) -> Result<file::Outcome, RdbError> {
+        let server = Arc::clone(&self.server);
+        let source = Source { input: file, size, target: Target::Shared, merges: false };
+        Ok(fill(&server, &server.keyspace, source, self)?.outcome)
     }
 
     /// Runs the commands up to the end of the file.
@@ -247,40 +238,13 @@ fn begin(server: &Server, folder: &Folder, settings: &Settings) -> Result<Manife
     Ok(manifest)
 }
 
-impl file::Sink for Loader<'_> {
-    fn key(&mut self, record: Record) -> Result<(), Fault> {
-        if self.quit.load(Ordering::Acquire) {
-            return Err(Fault::Refused("the process ends".to_owned()));
-        }
-        let Record { db, key, value, expiry, usage } = record;
-        let server = &*self.server;
-        let now = Millis(unix_time().as_millis() as u64);
-        let mut keys = [Key::new(&key, server.keyspace.hash(&key), Slot::of(&key))];
-        let _pass = server.keyspace.gate().enter(self.replay.lane(), false);
-        let mut held = Held::lock(&server.keyspace, db, &mut keys, now);
-        // An expired key may be needed by what follows.
-        held.expiry = Expiry::Show;
-        let [key] = keys;
-        if held.exists(&key) {
-            return Err(Fault::Refused("a key that occurs twice".to_owned()));
-        }
-        let clock = held.clock;
-        let lru = match usage {
-            Some(Usage::IdleSecs(seconds)) => clock.from_idle(seconds),
-            Some(Usage::Frequency(frequency)) => clock.from_frequency(frequency),
-            None => clock.fresh(),
-        };
-        held.put(&key, value.into_entry(key.bytes, expiry, lru));
-        held.release();
-        Ok(())
-    }
-
-    fn function(&mut self, _: Vec<u8>) -> Result<(), Fault> {
-        snapshot::warn_of_functions(1);
-        Ok(())
-    }
-
-    fn progress(&mut self, bytes: u64) {
+/// Expired keys are kept: they may be needed by what follows.
+impl Host for Loader<'_> {
+    fn progress(&mut self, bytes: u64, _: Done) -> Result<(), Fault> {
         self.server.loading.reach(self.before + bytes);
+        match self.quit.load(Ordering::Acquire) {
+            true => Err(Fault::Refused("the process ends".to_owned())),
+            false => Ok(()),
+        }
     }
 }

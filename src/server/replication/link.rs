@@ -273,7 +273,7 @@ impl Upstream {
                 wire.show_life();
             }
         };
-        let filled = load::fill(&server, self.worker.index, file, now(), &mut keep_alive);
+        let filled = load::fill_from(&server, file, &mut keep_alive);
         let copied = filled.inspect_err(|_| load::flush(&server))?;
         let pass = server.keyspace.gate().exclusive();
         self.take_history(&pass, id, offset, copied.db);

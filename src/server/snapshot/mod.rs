@@ -11,6 +11,7 @@
 //! process that is to end does not: it ends what is under way.
 
 mod file;
+mod fill;
 mod load;
 mod saver;
 
@@ -20,7 +21,8 @@ use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 pub(super) use file::{SaveError, Saved};
-pub(super) use load::{LoadError, load_at_start, reload, warn_of_functions};
+pub(super) use fill::{Done, Filled, Host, LOADERS_MAX, Source, Target, fill};
+pub(super) use load::{LoadError, load_at_start, reload};
 pub(super) use saver::{Saver, Then, follow};
 
 use crate::base::Millis;
@@ -68,6 +70,11 @@ pub(super) fn feed() -> (Sender<Feed>, Receiver<Feed>) {
 /// The number at the gate of the thread that walks.
 fn walker_lane(server: &Server) -> usize {
     server.identity.worker_threads + 4
+}
+
+/// The number at the gate of one of the threads that load.
+fn loader_lane(server: &Server, number: usize) -> usize {
+    server.identity.worker_threads + 5 + number
 }
 
 /// Whether there is a file to be loaded.
@@ -157,6 +164,13 @@ fn drive(
         }
     }
     feeds.iter().for_each(|feed| drop(feed.blocking_send(Feed::End)));
+}
+
+/// Lets others have the core: called by whoever works in the background after every piece of work.
+/// Without it a worker that shares the core waits for the end of the time slice, milliseconds
+/// instead of a tenth of one.
+pub(super) fn give_way() {
+    std::thread::yield_now();
 }
 
 /// What keys' records say of their use: what the eviction policy goes by.

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::{KeyHasher, Millis, Rng};
+use crate::persist::rdb::file::skim;
 use crate::persist::rdb::{Fault, VERSION, VERSION_VALKEY};
 use crate::types::stream::StreamId;
 use crate::types::{Collection, Hash, PackLimits, ValueRef, Zset};
@@ -27,6 +28,23 @@ fn sealed_as(version: u16, body: &[u8]) -> Vec<u8> {
     payload.extend(version.to_le_bytes());
     payload.extend(checksum(&payload).to_le_bytes());
     payload
+}
+
+/// Reads a payload, and sees that whatever can be read is also measured as long as it is.
+fn read(payload: &[u8], limits: &Limits) -> Result<Loaded, DumpError> {
+    let outcome = super::read(payload, limits);
+    if let (Some(([kind, value @ ..], dialect)), Ok(_)) = (open(payload), &outcome) {
+        let mut reader = Reader::placed(value, 0, dialect);
+        read_object(&mut reader, *kind, limits).expect("as before");
+        let length = reader.position() as usize;
+        let record = [b"\x01k", value].concat();
+        assert_eq!(skim::length(*kind, dialect, &record), Some(2 + length));
+        for end in [0, 1, 2, 1 + length / 2, 1 + length] {
+            let measured = skim::length(*kind, dialect, &record[..end]);
+            assert_eq!(measured, None, "{end} of {length}");
+        }
+    }
+    outcome
 }
 
 fn read_string(payload: &[u8]) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read};
 
 use super::summed::Summed;
-use super::{CHECKSUM_SINCE, Usage, modules, opcode};
+use super::{CHECKSUM_SINCE, Note, RawRecord, Usage, modules, opcode, skim};
 use crate::base::Millis;
 use crate::persist::rdb::object::is_value_type;
 use crate::persist::rdb::{
@@ -35,6 +35,21 @@ pub trait Sink {
     /// Whatever makes the file unfit: reading ends with it.
     fn key(&mut self, record: Record) -> Result<(), Fault>;
 
+    /// Whether keys are to be handed over as they stand in the file wherever that is possible:
+    /// where they are of usual size.
+    fn takes_raw(&self) -> bool {
+        false
+    }
+
+    /// A key that was not decoded; only if [`Sink::takes_raw`]. What is wrong with it, or whether
+    /// it is empty, is the sink's to find.
+    ///
+    /// # Errors
+    /// As for [`Sink::key`].
+    fn raw(&mut self, _record: RawRecord<'_>) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// A function library's source.
     ///
     /// # Errors
@@ -57,7 +72,12 @@ pub trait Sink {
     fn reading(&mut self, _key: &[u8], _value_type: u8) {}
 
     /// Now and then: how many bytes have been read.
-    fn progress(&mut self, _bytes: u64) {}
+    ///
+    /// # Errors
+    /// To end reading.
+    fn progress(&mut self, _bytes: u64) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 /// How a file is to be read.
@@ -77,7 +97,7 @@ pub struct Outcome {
     /// Bytes of the file.
     pub bytes: u64,
     pub keys: u64,
-    /// Collections without elements, which were left out.
+    /// Collections without elements, which were left out; those excepted that were not decoded.
     pub empty: u64,
     /// Whether the file has a checksum, and it was compared.
     pub is_checked: bool,
@@ -97,7 +117,9 @@ pub fn load<R: Read>(
 ) -> Result<Outcome, RdbError> {
     let mut reader = Reader::new(Summed::new(source, loading.checksum));
     let version = read_version(&mut reader)?;
-    let mut walk = Walk { reader, loading, sink, db: 0, outcome: Outcome::default() };
+    let takes_raw = sink.takes_raw();
+    let outcome = Outcome::default();
+    let mut walk = Walk { reader, loading, takes_raw, sink, db: 0, outcome };
     walk.outcome.version = version;
     walk.records()?;
     if version >= CHECKSUM_SINCE {
@@ -137,6 +159,7 @@ fn read_version<R: Read>(reader: &mut Reader<R>) -> Result<u16, RdbError> {
 struct Walk<'a, R> {
     reader: Reader<Summed<R>>,
     loading: Loading<'a>,
+    takes_raw: bool,
     sink: &'a mut dyn Sink,
     db: u8,
     outcome: Outcome,
@@ -216,6 +239,45 @@ impl<R: Read> Walk<'_, R> {
         if !is_value_type(value_type, self.reader.dialect) {
             return Err(self.reader.error(Fault::UnknownType(value_type)));
         }
+        if !self.hand_over(value_type, expiry, usage)? {
+            self.decode(value_type, expiry, usage)?;
+        }
+        if self.outcome.keys.is_multiple_of(KEYS_PER_PROGRESS) {
+            let told = self.sink.progress(self.reader.position());
+            told.map_err(|fault| self.reader.error(fault))?;
+        }
+        Ok(())
+    }
+
+    /// Hands the next key over as it stands; whether that was possible.
+    #[inline]
+    fn hand_over(
+        &mut self,
+        value_type: u8,
+        expiry: Option<Millis>,
+        usage: Option<Usage>,
+    ) -> Result<bool, RdbError> {
+        let at = self.reader.position();
+        let dialect = self.reader.dialect;
+        let input = self.reader.input();
+        let measure = || skim::length(value_type, dialect, input.buffered());
+        let measured = self.takes_raw.then(measure);
+        let Some(length) = measured.flatten() else { return Ok(false) };
+        let note = Note { db: self.db, dialect, value_type, expiry, usage, at };
+        let taken = self.sink.raw(RawRecord { note, bytes: &input.buffered()[..length] });
+        input.take(length);
+        self.reader.count(length);
+        self.outcome.keys += 1;
+        taken.map_err(|fault| self.reader.error(fault))?;
+        Ok(true)
+    }
+
+    fn decode(
+        &mut self,
+        value_type: u8,
+        expiry: Option<Millis>,
+        usage: Option<Usage>,
+    ) -> Result<(), RdbError> {
         let key = self.reader.string()?;
         self.sink.reading(&key, value_type);
         match read_object(&mut self.reader, value_type, self.loading.limits) {
@@ -223,14 +285,14 @@ impl<R: Read> Walk<'_, R> {
                 let record = Record { db: self.db, key, value, expiry, usage };
                 self.sink.key(record).map_err(|fault| self.reader.error(fault))?;
                 self.outcome.keys += 1;
+                Ok(())
             }
-            Err(RdbError { fault: Fault::Empty, .. }) => self.outcome.empty += 1,
-            Err(error) => return Err(error),
+            Err(RdbError { fault: Fault::Empty, .. }) => {
+                self.outcome.empty += 1;
+                Ok(())
+            }
+            Err(error) => Err(error),
         }
-        if self.outcome.keys.is_multiple_of(KEYS_PER_PROGRESS) {
-            self.sink.progress(self.reader.position());
-        }
-        Ok(())
     }
 
     fn compare_checksum(&mut self) -> Result<(), RdbError> {

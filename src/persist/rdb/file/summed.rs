@@ -44,6 +44,19 @@ impl<R: Read> Summed<R> {
         self.buffer[self.at..self.filled].to_vec()
     }
 
+    /// What has been read ahead.
+    #[inline]
+    pub(super) fn buffered(&self) -> &[u8] {
+        &self.buffer[self.at..self.filled]
+    }
+
+    /// Takes so many of the bytes that have been read ahead.
+    #[inline]
+    pub(super) fn take(&mut self, count: usize) {
+        assert!(count <= self.filled - self.at, "no more can be taken than is there");
+        self.at += count;
+    }
+
     fn refill(&mut self) -> io::Result<()> {
         self.sum();
         self.filled = loop {

@@ -72,6 +72,52 @@ fn read(bytes: &[u8]) -> Result<(Seen, Outcome), RdbError> {
     load(bytes, loading, &mut seen).map(|outcome| (seen, outcome))
 }
 
+/// Keys that were handed over as they stood in the file, decoded later.
+struct Later {
+    seen: Seen,
+    batch: RawBatch,
+}
+
+impl Sink for Later {
+    fn takes_raw(&self) -> bool {
+        true
+    }
+
+    fn raw(&mut self, record: RawRecord<'_>) -> Result<(), Fault> {
+        self.batch.push(record);
+        Ok(())
+    }
+
+    fn key(&mut self, record: Record) -> Result<(), Fault> {
+        self.seen.key(record)
+    }
+
+    fn function(&mut self, source: Vec<u8>) -> Result<(), Fault> {
+        self.seen.function(source)
+    }
+}
+
+/// As [`read`], with keys decoded when everything else was read.
+fn read_later(bytes: &[u8]) -> Result<Seen, RdbError> {
+    let mut later = Later { seen: Seen::default(), batch: RawBatch::default() };
+    let limits = Limits::new(KeyHasher::seeded(&mut Rng::from_seed(1)));
+    let loading = Loading { limits: &limits, databases: 16, checksum: true };
+    let outcome = load(bytes, loading, &mut later);
+    let Later { mut seen, batch } = later;
+    for record in batch.iter() {
+        let one = record.key()?;
+        let noted = match one.entry(&limits, 0) {
+            Ok(entry) => (elements(entry.view()), one.note.expiry, one.note.usage),
+            Err(RdbError { fault: Fault::Empty, .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        if seen.keys.insert((one.note.db, one.key.into_owned()), noted).is_some() {
+            return Err(RdbError { at: one.end, fault: Fault::Duplicate });
+        }
+    }
+    outcome.map(|_| seen)
+}
+
 fn fault(bytes: &[u8]) -> String {
     read(bytes).map(|_| "accepted".to_owned()).unwrap_or_else(|error| error.fault.to_string())
 }
@@ -272,9 +318,11 @@ proptest! {
             file.records(db, &std::mem::take(&mut writer.out)).unwrap();
             expected.keys.insert((db, key), (elements(entry.view()), expiry, usage));
         }
-        let (seen, outcome) = read(&file.finish().unwrap()).unwrap();
+        let bytes = file.finish().unwrap();
+        let (seen, outcome) = read(&bytes).unwrap();
         prop_assert!(outcome.is_checked);
-        prop_assert_eq!(seen.keys, expected.keys);
+        prop_assert_eq!(&seen.keys, &expected.keys);
+        prop_assert_eq!(read_later(&bytes).unwrap().keys, expected.keys);
     }
 
     #[test]
@@ -305,6 +353,8 @@ proptest! {
             bytes[end..].copy_from_slice(&sum.to_le_bytes());
         }
         // Whatever comes of it: neither a panic nor memory that was only promised.
-        drop(read(&bytes));
+        let told = |error: RdbError| (error.at, error.fault.to_string());
+        let at_once = read(&bytes).map(|(seen, _)| seen.keys).map_err(told);
+        prop_assert_eq!(read_later(&bytes).map(|seen| seen.keys).map_err(told), at_once);
     }
 }
