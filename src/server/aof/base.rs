@@ -15,6 +15,7 @@ use crate::keyspace::{Chunk, Clock, Encode, Walk};
 use crate::persist::aof::{CommandEncoder, select};
 use crate::persist::rdb::Dialect;
 use crate::persist::rdb::file::{FileWriter, Header, Hints, RecordEncoder};
+use crate::server::snapshot::give_way;
 use crate::state::Server;
 
 /// With `aof-rewrite-incremental-fsync`, bytes between two syncs.
@@ -123,6 +124,7 @@ impl Job {
                 walk.stop(&server.keyspace);
                 break;
             }
+            give_way();
         }
         outcome?;
         sink.finish()

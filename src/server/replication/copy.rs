@@ -23,6 +23,7 @@ use crate::persist::rdb::file::{FileWriter, Header, Hints, RecordEncoder, Replic
 use crate::replication::sync::Filter;
 use crate::replication::transfer::{Mark, random_mark};
 use crate::replication::{Announced, LogReader};
+use crate::server::snapshot::give_way;
 use crate::state::Server;
 
 /// Bytes of the copy that leave together.
@@ -254,6 +255,7 @@ impl Copies {
                 walk.stop(keyspace);
                 break;
             }
+            give_way();
         }
         result?;
         file.finish()

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::mpsc::Receiver;
 
-use super::{Busy, Feed, Urgency, begin, drive, feed, now};
+use super::{Busy, Feed, Urgency, begin, drive, feed, give_way, now};
 use crate::REDIS_VERSION;
 use crate::keyspace::Pass;
 use crate::keyspace::snapshot::Count;
@@ -150,6 +150,7 @@ fn write(
                     file.counts(db, keys, expires)?;
                 }
                 file.records(chunk.db, &chunk.bytes)?;
+                give_way();
             }
             Feed::End => {
                 let out = file.finish()?;

@@ -162,6 +162,7 @@ fn drive(
             walk.stop(&server.keyspace);
             return;
         }
+        give_way();
     }
     feeds.iter().for_each(|feed| drop(feed.blocking_send(Feed::End)));
 }
