@@ -39,6 +39,9 @@ bitflags! {
 }
 
 impl Followers {
+    /// Those who are told of each change by its key; the log is written when a command has run.
+    const BY_KEY: Followers = Followers::all().difference(Followers::LOGGED);
+
     /// Who wants to hear of changes now. Ask under the locks of what may change.
     #[inline]
     #[must_use]
@@ -88,7 +91,7 @@ impl Ctx<'_> {
     #[inline]
     pub fn changed_by(&mut self, key: &Key<'_>, event: Event, count: usize) {
         self.effects.changes += count as u64;
-        if !self.followers.is_empty() {
+        if self.followers.intersects(Followers::BY_KEY) {
             self.follow(key, event);
         }
     }

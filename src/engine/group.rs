@@ -288,7 +288,9 @@ fn execute(cx: &mut Ctx<'_>, step: &mut Step<'_>, keys: &[Key<'_>], conditions: 
         }
         Err(refusal) => reject(cx, step, &refusal),
     }
-    if cx.client.flags.intersects(AFTERMATH) {
+    if cx.client.flags.contains(ClientFlags::PRIMARY) {
+        mute(cx, mark); // no other of those flags is ever set
+    } else if cx.client.flags.intersects(AFTERMATH) {
         let pushes = step.called && step.flags.contains(PUSHES);
         settle_flags(cx, mark, pushes);
     }
@@ -392,6 +394,15 @@ const AFTERMATH: ClientFlags = ClientFlags::ASKING
 /// Flags of commands whose replies are pushes: those come even where no reply is wanted.
 const PUSHES: Flags = Flags::PUBSUB.union(Flags::WHILE_SUBSCRIBED);
 
+/// Drops the reply that was written since `mark`.
+#[inline]
+fn mute(cx: &mut Ctx<'_>, mark: crate::resp::Mark) {
+    cx.effects.muted = true;
+    cx.out.rewind(mark);
+    // Answers to come are dropped in their places.
+    cx.effects.gaps.iter_mut().for_each(|(_, place)| *place = mark);
+}
+
 #[cold]
 fn settle_flags(cx: &mut Ctx<'_>, mark: crate::resp::Mark, pushes: bool) {
     let flags = cx.client.flags;
@@ -404,11 +415,9 @@ fn settle_flags(cx: &mut Ctx<'_>, mark: crate::resp::Mark, pushes: bool) {
     let chosen = in_transaction || flags.contains(ClientFlags::CACHING_NEXT);
     cx.client.set(ClientFlags::CACHING, chosen && flags.contains(ClientFlags::CACHING));
     cx.client.set(ClientFlags::CACHING_NEXT, false);
-    cx.effects.muted = cx.client.is_muted() && !pushes;
-    if cx.effects.muted {
-        cx.out.rewind(mark);
-        // Answers to come are dropped in their places.
-        cx.effects.gaps.iter_mut().for_each(|(_, place)| *place = mark);
+    cx.effects.muted = false;
+    if cx.client.is_muted() && !pushes {
+        mute(cx, mark);
     }
     // SKIP takes effect with the command after the one that asked for it.
     cx.client.set(ClientFlags::REPLY_SKIP, flags.contains(ClientFlags::REPLY_SKIP_NEXT));

@@ -9,7 +9,8 @@ use std::ops::Range;
 #[derive(Debug, Default)]
 pub struct Journal {
     bytes: Vec<u8>,
-    /// Complete units: their commands with the database each works on.
+    /// Complete units: their commands with the database they work on. What stands together and
+    /// works on one is a single entry.
     entries: Vec<(u8, Range<usize>)>,
     /// Commands of the unit that is being collected.
     unit: Vec<(u8, Range<usize>)>,
@@ -27,6 +28,9 @@ impl Journal {
     /// Adds a command to the unit.
     pub fn add<'a>(&mut self, db: u8, args: impl ExactSizeIterator<Item = &'a [u8]>) {
         let start = self.bytes.len();
+        if start == 0 {
+            self.bytes.reserve(Journal::BYTES_START);
+        }
         encode(&mut self.bytes, args);
         self.unit.push((db, start..self.bytes.len()));
     }
@@ -36,6 +40,14 @@ impl Journal {
         let (Some(&(first, _)), Some(&(last, _))) = (self.unit.first(), self.unit.last()) else {
             return;
         };
+        if let [(db, range)] = &self.unit[..]
+            && let Some((latest, all)) = self.entries.last_mut()
+            && (*latest, all.end) == (*db, range.start)
+        {
+            all.end = range.end;
+            self.unit.clear();
+            return;
+        }
         let wrapped = self.unit.len() > 1;
         if wrapped {
             self.frame(first, MULTI);
@@ -52,7 +64,7 @@ impl Journal {
         self.entries.push((db, start..self.bytes.len()));
     }
 
-    /// The commands of complete units in order, each with its database.
+    /// The commands of complete units in order, some together, with their database.
     pub fn commands(&self) -> impl Iterator<Item = (u8, &[u8])> {
         self.entries.iter().map(|(db, range)| (*db, &self.bytes[range.clone()]))
     }
@@ -67,21 +79,33 @@ impl Journal {
 
     /// Bytes of memory that a cleared journal keeps.
     const KEPT_MAX: usize = 64 * 1024;
+    /// What a batch of small writes takes.
+    const BYTES_START: usize = 2 * 1024;
 }
 
 /// Appends a command as an array of bulk strings.
 pub fn encode<'a>(out: &mut Vec<u8>, args: impl ExactSizeIterator<Item = &'a [u8]>) {
-    let mut number = itoa::Buffer::new();
-    let mut line = |out: &mut Vec<u8>, sigil: u8, value: usize| {
-        out.push(sigil);
-        out.extend_from_slice(number.format(value).as_bytes());
-        out.extend_from_slice(b"\r\n");
-    };
-    line(out, b'*', args.len());
+    put_line(out, b'*', args.len());
     for arg in args {
-        line(out, b'$', arg.len());
+        put_line(out, b'$', arg.len());
         out.extend_from_slice(arg);
         out.extend_from_slice(b"\r\n");
+    }
+}
+
+#[inline]
+fn put_line(out: &mut Vec<u8>, sigil: u8, value: usize) {
+    match value {
+        0..10 => out.extend_from_slice(&[sigil, b'0' + value as u8, b'\r', b'\n']),
+        10..100 => {
+            let (tens, ones) = (b'0' + (value / 10) as u8, b'0' + (value % 10) as u8);
+            out.extend_from_slice(&[sigil, tens, ones, b'\r', b'\n']);
+        }
+        _ => {
+            out.push(sigil);
+            out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
     }
 }
 
@@ -116,5 +140,20 @@ mod tests {
         assert_eq!(shown(&journal), expected.map(|(db, word)| (db, word.to_owned())));
         journal.clear();
         assert!(journal.is_empty());
+    }
+
+    #[test]
+    fn single_effects_of_one_database_stand_together() {
+        let mut journal = Journal::default();
+        let mut expected = Vec::new();
+        for (db, length) in [(0, 1), (0, 9), (1, 10), (1, 99), (1, 100), (0, 1234)] {
+            let word = "x".repeat(length);
+            add(&mut journal, db, &word);
+            journal.end_unit();
+            expected.extend(format!("*1\r\n${length}\r\n{word}\r\n").into_bytes());
+        }
+        assert_eq!(journal.commands().map(|(db, _)| db).collect::<Vec<_>>(), [0, 1, 0]);
+        let bytes: Vec<u8> = journal.commands().flat_map(|(_, bytes)| bytes.to_vec()).collect();
+        assert_eq!(bytes, expected);
     }
 }

@@ -23,6 +23,8 @@ use super::journal::{Journal, encode};
 
 /// Bytes of a block; what is appended at once is never split, so one may be larger.
 const BLOCK_BYTES: usize = 64 * 1024;
+/// What is appended to a block that is almost full still finds room, if it is of usual size.
+const BLOCK_SLACK: usize = 16 * 1024;
 /// Blocks by which the log outgrows its bound before it is trimmed.
 const TRIM_EVERY_BLOCKS: usize = 4;
 
@@ -341,7 +343,8 @@ impl Inner {
 
     /// Makes the tail a block that is shared instead of copied.
     fn seal(&mut self) {
-        let block = std::mem::replace(&mut self.tail, Vec::with_capacity(BLOCK_BYTES));
+        let block =
+            std::mem::replace(&mut self.tail, Vec::with_capacity(BLOCK_BYTES + BLOCK_SLACK));
         self.tail_start += block.len() as u64;
         self.blocks.push_back(Bytes::from(block));
     }
