@@ -401,7 +401,9 @@ impl Session {
         }
         if let Some(Wait::Durable(wait)) = self.wait.take() {
             let gate = &worker.server.durability;
-            gate.leave(self.client.shared.id, wait.ticket);
+            if !met {
+                gate.leave(self.client.shared.id, wait.ticket);
+            }
             self.stop_waiting();
             let mark = self.out.mark();
             let reports = !wait.holds_output();

@@ -108,11 +108,17 @@ impl Durability {
 
     /// Sends the connection [`Mail::Durable`] once `need` is met, perhaps at once.
     pub fn enter(&self, need: Need, client: &Arc<ClientShared>, ticket: u64) {
-        self.pending.lock().push(Pending { need, client: Arc::clone(client), ticket });
-        self.settle();
+        let mut pending = self.pending.lock();
+        // Under the lock: whoever makes it safe from now on looks at those who wait after us.
+        if self.is_met(&need) {
+            drop(pending);
+            client.post(Mail::Durable { ticket });
+        } else {
+            pending.push(Pending { need, client: Arc::clone(client), ticket });
+        }
     }
 
-    /// The connection waits no longer.
+    /// The connection waits no longer, although it was not sent word.
     pub fn leave(&self, client: u64, ticket: u64) {
         let is_it = |one: &Pending| one.client.id == client && one.ticket == ticket;
         self.pending.lock().retain(|one| !is_it(one));

@@ -146,7 +146,10 @@ impl Writer {
                 Some(open) if is_idle => {
                     let end = self.server.log.end();
                     let from = if self.is_failing() { end } else { open.incremental.written() };
-                    self.server.log.wait_beyond(from, TICK);
+                    if self.server.log.wait_beyond(from, TICK) && always {
+                        // A worker on the same core goes on first: its next writes are synced, too.
+                        std::thread::yield_now();
+                    }
                 }
                 Some(_) if !always => std::thread::sleep(GATHER),
                 Some(_) => {}
