@@ -94,7 +94,7 @@ pub fn run(path: &Path) -> ExitCode {
     println!("[info] {} expires", tally.expires);
     println!("[info] {} already expired", tally.expired);
     if tally.functions > 0 {
-        println!("[info] {} functions", tally.functions);
+        println!("[info] {} function libraries, which are left out", tally.functions);
     }
     if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use support::{Client, Kind, TestServer, knows, reference, run_to_end, start_oracle};
+use support::{Client, Kind, TestServer, eventually, knows, reference, run_to_end, start_oracle};
 
 use crate::aof_dataset::{digest, fill};
 
@@ -116,4 +116,38 @@ fn redis_loads_what_is_saved_here() {
 fn what_redis_saved_is_loaded_here() {
     hand_over(Kind::Redis, Kind::Redpoll, &[]);
     hand_over(Kind::Redis, Kind::Redpoll, &["--maxmemory-policy", "allkeys-lru"]);
+}
+
+#[test]
+fn libraries_of_functions_are_left_out() {
+    let Some(mut one) = start(Kind::Redis, &["--appendonly", "yes"]) else { return };
+    let mut client = one.client();
+    let source = "#!lua name=l\nredis.register_function('f', function() return 1 end)";
+    assert_eq!(client.call(&["FUNCTION", "LOAD", source]).text(), "l");
+    client.run("SET k v");
+    assert!(client.run("SAVE").is_ok());
+    client.run("BGREWRITEAOF");
+    eventually("there is a base", || {
+        let told = client.run("INFO persistence").text();
+        told.contains("aof_rewrites:1") && told.contains("aof_rewrite_in_progress:0")
+    });
+    one.stop();
+    let file = one.folder().join("dump.rdb");
+    let name = file.to_str().expect("a path");
+    let (sound, told) = run_to_end(env!("CARGO_BIN_EXE_redpoll"), &["check-rdb", name]);
+    assert!(sound && told.contains("1 function libraries, which are left out"), "{told}");
+    for appendonly in ["no", "yes"] {
+        let mut other = TestServer::start(&["--appendonly", appendonly]);
+        other.stop();
+        if appendonly == "yes" {
+            let (from, to) = (one.folder(), other.folder());
+            fs::remove_dir_all(to.join("appendonlydir")).expect("a folder");
+            fs::rename(from.join("appendonlydir"), to.join("appendonlydir")).expect("a folder");
+        } else {
+            fs::copy(&file, other.folder().join("dump.rdb")).expect("a copy");
+        }
+        other.restart();
+        eventually("it is loaded", || other.client().run("GET k").to_string() == "\"v\"");
+        assert!(other.log().contains("function libraries were left out"), "{}", other.log());
+    }
 }

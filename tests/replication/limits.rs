@@ -19,6 +19,14 @@ fn pair(kinds: (Kind, Kind), of_primary: &[&str], of_replica: &[&str]) -> (TestS
     (primary, replica)
 }
 
+/// Runs a story for all pairs at the same time: most of it is waiting.
+fn for_each_pair(story: impl Fn((Kind, Kind)) + Sync) {
+    let story = &story;
+    std::thread::scope(|scope| {
+        PAIRS.into_iter().for_each(|kinds| _ = scope.spawn(move || story(kinds)));
+    });
+}
+
 fn write_megabytes(node: &TestServer, count: usize) {
     let mut client = node.client();
     for index in 0..count {
@@ -28,7 +36,7 @@ fn write_megabytes(node: &TestServer, count: usize) {
 
 #[test]
 fn a_replica_that_is_too_far_behind_is_dropped_and_goes_on_later() {
-    for kinds in PAIRS {
+    for_each_pair(|kinds| {
         // The backlog has all that is missed.
         let directives = ["--repl-backlog-size", "64mb"];
         let (primary, replica) = pair(kinds, &directives, &[]);
@@ -45,12 +53,12 @@ fn a_replica_that_is_too_far_behind_is_dropped_and_goes_on_later() {
         expect_equal(&primary, &[&replica]);
         assert_eq!(number(&primary, "sync_full"), 1, "{kinds:?}");
         assert_eq!(number(&primary, "sync_partial_ok"), 1);
-    }
+    });
 }
 
 #[test]
 fn a_replica_beyond_the_hard_limit_gets_one_copy() {
-    for kinds in PAIRS {
+    for_each_pair(|kinds| {
         let limit = "--client-output-buffer-limit replica 2mb 0 0";
         let directives: Vec<&str> = limit.splitn(2, ' ').collect();
         let (primary, replica) = pair(kinds, &directives, &[]);
@@ -60,12 +68,12 @@ fn a_replica_beyond_the_hard_limit_gets_one_copy() {
         replica.resume();
         expect_equal(&primary, &[&replica]);
         assert_eq!(number(&primary, "sync_full"), 2, "{kinds:?}: the first one, and one more");
-    }
+    });
 }
 
 #[test]
 fn a_silent_primary_is_given_up() {
-    for kinds in PAIRS {
+    for_each_pair(|kinds| {
         let (primary, replica) = pair(kinds, &["--repl-ping-replica-period", "1"], &[]);
         tell(&replica, "CONFIG SET repl-timeout 3");
         primary.pause();
@@ -75,12 +83,12 @@ fn a_silent_primary_is_given_up() {
         fill(&primary, "b:");
         expect_equal(&primary, &[&replica]);
         assert_eq!(number(&primary, "sync_full"), 1, "{kinds:?}");
-    }
+    });
 }
 
 #[test]
 fn a_silent_replica_is_given_up() {
-    for kinds in PAIRS {
+    for_each_pair(|kinds| {
         let (primary, replica) = pair(kinds, &[], &[]);
         tell(&primary, "CONFIG SET repl-timeout 3");
         replica.pause();
@@ -89,7 +97,7 @@ fn a_silent_replica_is_given_up() {
         replica.resume();
         expect_equal(&primary, &[&replica]);
         assert_eq!(number(&primary, "sync_full"), 1, "{kinds:?}");
-    }
+    });
 }
 
 #[test]
@@ -115,7 +123,7 @@ fn a_backlog_without_replicas_is_dropped_and_the_history_renamed() {
 
 #[test]
 fn a_link_may_break_inside_a_hundred_megabytes() {
-    for kinds in PAIRS {
+    for_each_pair(|kinds| {
         let (primary, replica) = (start(kinds.0, &[]), start(kinds.1, &[]));
         tell(&primary, "CONFIG SET repl-backlog-size 256mb");
         let proxy = Proxy::to(primary.port());
@@ -129,5 +137,5 @@ fn a_link_may_break_inside_a_hundred_megabytes() {
         expect_equal(&primary, &[&replica]);
         assert_eq!(number(&primary, "sync_full"), 1, "{kinds:?}");
         assert_eq!(number(&primary, "sync_partial_ok"), 1);
-    }
+    });
 }

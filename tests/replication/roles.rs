@@ -12,7 +12,8 @@ use crate::proxy::Proxy;
 #[test]
 fn a_promoted_replica_is_followed_without_a_new_copy() {
     for kinds in [[Redis, Redpoll, Redis], [Redpoll, Redpoll, Redpoll], [Redpoll, Redis, Redpoll]] {
-        let nodes = kinds.map(|kind| start(kind, &[]));
+        // Whoever hears a ping that the new primary does not has another history.
+        let nodes = kinds.map(|kind| start(kind, &["--repl-ping-replica-period", "3600"]));
         let [old, new, other] = &nodes;
         fill(old, "a:");
         follow(new, old.port());
