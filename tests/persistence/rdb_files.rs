@@ -111,3 +111,39 @@ fn keys_that_expired_meanwhile_are_left_out() {
     assert_eq!(client.run("DBSIZE").int(), 2);
     assert_eq!(client.run("PEXPIRETIME later").int(), at);
 }
+
+#[test]
+fn a_file_has_the_version_that_its_values_need() {
+    let mut server = TestServer::start(&["--appendonly", "yes"]);
+    let mut client = server.client();
+    client.run("SET k v");
+    let head = |path: &str| {
+        let name = server.folder().join(path);
+        let (sound, told) = run_to_end(
+            env!("CARGO_BIN_EXE_redpoll"),
+            &["check-rdb", name.to_str().expect("a path")],
+        );
+        assert!(sound && told.contains("Checksum OK"), "{told}");
+        String::from_utf8_lossy(&fs::read(name).expect("a snapshot")[..9]).into_owned()
+    };
+    let bases =
+        ["appendonlydir/appendonly.aof.2.base.rdb", "appendonlydir/appendonly.aof.3.base.rdb"];
+    for (rewrites, expected) in ["REDIS0010", "REDIS0012"].into_iter().enumerate() {
+        assert!(client.run("SAVE").is_ok());
+        assert_eq!(head("dump.rdb"), expected);
+        client.run("BGREWRITEAOF");
+        let done = (rewrites + 1).to_string();
+        eventually("it is rewritten", || info(&mut client, "aof_rewrites") == done);
+        assert_eq!(head(bases[rewrites]), expected);
+        client.run("HSET h field value other value");
+        client.run("HPEXPIRE h 99999999 FIELDS 1 field");
+    }
+    for appendonly in ["yes", "no"] {
+        server.stop();
+        server.set_directives(&["--appendonly", appendonly]);
+        server.restart();
+        let mut client = server.client();
+        eventually("it is loaded", || client.run("DBSIZE").to_string() == "(integer) 2");
+        assert!(client.run("HPTTL h FIELDS 1 field").items()[0].int() > 0);
+    }
+}

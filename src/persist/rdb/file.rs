@@ -11,7 +11,8 @@
 //! records that [`write_record`] made (the chunks of a [`crate::keyspace::Walk`] with
 //! [`RecordEncoder`]s are such) and switches databases as
 //! needed, [`FileWriter::finish`] writes end and checksum. Nothing is buffered: give it a
-//! `BufWriter` if chunks are small.
+//! `BufWriter` if chunks are small. Which version of the format the records need is known when all
+//! are written: a file gets it then ([`put_version`]), a stream is always of version 10.
 //!
 //! # Reading
 //! [`load`] reads every version up to [`super::VERSION_MAX`], and Valkey's own, from any source and
@@ -30,7 +31,9 @@ mod summed;
 
 pub use load::{Loading, Outcome, Record, Sink, load};
 pub use raw::{Note, RawBatch, RawRecord, Undecoded};
-pub use save::{FileWriter, Header, Hints, RecordEncoder, ReplicationPoint, write_record};
+pub use save::{
+    FileWriter, Header, Hints, Needs, RecordEncoder, ReplicationPoint, put_version, write_record,
+};
 
 /// The first file version that ends with a checksum.
 const CHECKSUM_SINCE: u16 = 5;

@@ -14,7 +14,7 @@ use crate::engine::unix_time;
 use crate::keyspace::{Chunk, Clock, Encode, Walk};
 use crate::persist::aof::{CommandEncoder, select};
 use crate::persist::rdb::Dialect;
-use crate::persist::rdb::file::{FileWriter, Header, Hints, RecordEncoder};
+use crate::persist::rdb::file::{FileWriter, Header, Hints, Needs, RecordEncoder, put_version};
 use crate::server::snapshot::give_way;
 use crate::state::Server;
 
@@ -41,7 +41,12 @@ impl Form {
     }
 
     /// What a walk is begun with.
-    pub(super) fn encoder(self, server: &Server, settings: &Settings) -> Box<dyn Encode> {
+    pub(super) fn encoder(
+        self,
+        server: &Server,
+        settings: &Settings,
+        needs: &Needs,
+    ) -> Box<dyn Encode> {
         match self {
             Form::Commands => Box::<CommandEncoder>::default(),
             Form::Rdb => {
@@ -49,7 +54,8 @@ impl Form {
                 let recording = server.keyspace.recording();
                 let hints = hints(settings.maxmemory_policy);
                 let clock = Clock::new(now, recording);
-                Box::new(RecordEncoder::new(settings.rdbcompression, hints, clock))
+                let encoder = RecordEncoder::new(settings.rdbcompression, hints, clock);
+                Box::new(encoder.noting(needs))
             }
         }
     }
@@ -69,6 +75,8 @@ pub(super) struct Job {
     pub server: Arc<Server>,
     pub walk: Walk,
     pub form: Form,
+    /// What the walk's encoders note.
+    pub needs: Needs,
     pub path: PathBuf,
     /// The lane of the gate to walk in.
     pub lane: usize,
@@ -90,7 +98,7 @@ impl Job {
     }
 
     fn write(self) -> io::Result<Written> {
-        let Job { server, mut walk, form, path, lane, stop } = self;
+        let Job { server, mut walk, form, needs, path, lane, stop } = self;
         let settings = server.settings.load_full();
         let out = match open(&path, settings.aof_rewrite_incremental_fsync) {
             Ok(out) => out,
@@ -127,7 +135,7 @@ impl Job {
             give_way();
         }
         outcome?;
-        sink.finish()
+        sink.finish(&needs)
     }
 }
 
@@ -137,7 +145,7 @@ pub(super) fn write_empty(
     settings: &Settings,
     path: &Path,
 ) -> io::Result<Written> {
-    Sink::start(open(path, false)?, Form::of(settings), server, settings)?.finish()
+    Sink::start(open(path, false)?, Form::of(settings), server, settings)?.finish(&Needs::default())
 }
 
 fn open(path: &Path, sync_often: bool) -> io::Result<BufWriter<Paced>> {
@@ -213,13 +221,17 @@ impl Sink {
     }
 
     /// Ends the file and has it on the disk.
-    fn finish(self) -> io::Result<Written> {
+    fn finish(self, needs: &Needs) -> io::Result<Written> {
+        let is_rdb = matches!(self, Sink::Rdb(_));
         let mut out = match self {
-            Sink::Rdb(file) => file.finish()?,
+            Sink::Rdb(file) => file.finish_for(needs)?,
             Sink::Commands { out, .. } => out,
         };
         out.flush()?;
         let paced = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        if is_rdb {
+            put_version(&paced.file, needs)?;
+        }
         paced.file.sync_all()?;
         Ok(Written { bytes: paced.written })
     }

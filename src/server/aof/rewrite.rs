@@ -24,6 +24,7 @@ use crate::config::Settings;
 use crate::engine::unix_time;
 use crate::keyspace::Walk;
 use crate::persist::aof::{Manifest, Part};
+use crate::persist::rdb::file::Needs;
 use crate::state::aof::Phase;
 use crate::state::conditions::Condition;
 
@@ -49,6 +50,7 @@ pub(super) struct Rewrite {
 struct Moment {
     walk: Walk,
     form: Form,
+    needs: Needs,
     offset: u64,
     db: Option<u8>,
 }
@@ -112,10 +114,11 @@ impl Writer {
     fn moment(&self, settings: &Settings) -> Option<Moment> {
         let (server, form) = (&*self.server, Form::of(settings));
         let alone = server.keyspace.gate().exclusive();
-        let encoder = || form.encoder(server, settings);
+        let needs = Needs::default();
+        let encoder = || form.encoder(server, settings, &needs);
         let walk = server.keyspace.begin_snapshot(&alone, encoder)?;
         server.log_if_wanted();
-        Some(Moment { walk, form, offset: server.log.end(), db: server.log.db() })
+        Some(Moment { walk, form, needs, offset: server.log.end(), db: server.log.db() })
     }
 
     fn start_rewrite(&mut self) -> Result<(), FolderError> {
@@ -174,6 +177,7 @@ impl Writer {
             server: Arc::clone(&self.server),
             walk: moment.walk,
             form: moment.form,
+            needs: moment.needs,
             path: temporary.clone(),
             lane: self.lane,
             stop: Arc::clone(&stop),

@@ -19,7 +19,9 @@ use crate::config::Settings;
 use crate::config::table::MaxmemoryPolicy;
 use crate::keyspace::{Chunk, Clock, Encode, Walk};
 use crate::persist::rdb::Dialect;
-use crate::persist::rdb::file::{FileWriter, Header, Hints, RecordEncoder, ReplicationPoint};
+use crate::persist::rdb::file::{
+    FileWriter, Header, Hints, Needs, RecordEncoder, ReplicationPoint, put_version,
+};
 use crate::replication::sync::Filter;
 use crate::replication::transfer::{Mark, random_mark};
 use crate::replication::{Announced, LogReader};
@@ -151,7 +153,7 @@ impl Copies {
         tracing::info!(replicas, offset = moment.offset, diskless, "full copy begun");
         let result = if let Some(mark) = mark {
             let fan = Fan { events, buffer: Vec::new() };
-            self.write(fan, moment).and_then(|fan| fan.finish(mark))
+            self.write((fan, false), moment).and_then(|fan| fan.finish(mark))
         } else {
             self.write_file(moment).map(|file| {
                 let file = Arc::new(file);
@@ -178,10 +180,10 @@ impl Copies {
         let settings = server.settings.load_full();
         loop {
             let pass = server.keyspace.gate().exclusive();
-            let compress = settings.rdbcompression;
+            let (compress, needs) = (settings.rdbcompression, Needs::default());
             let clock = Clock::new(now(), server.keyspace.recording());
             let encoder = || {
-                let encoder = RecordEncoder::new(compress, hints(&settings), clock);
+                let encoder = RecordEncoder::new(compress, hints(&settings), clock).noting(&needs);
                 Box::new(encoder.speaking(form.dialect)) as Box<dyn Encode>
             };
             let Some(walk) = server.keyspace.begin_snapshot(&pass, encoder) else {
@@ -209,13 +211,13 @@ impl Copies {
                 // The channel is empty: there is room, or nobody.
                 drop(one.try_send(begin));
             }
-            return Some(Moment { walk, form, id, offset, db });
+            return Some(Moment { walk, form, id, offset, db, needs });
         }
     }
 
-    /// Writes the copy to `out`, which is given back.
-    fn write<W: Write>(&self, out: W, moment: Moment) -> io::Result<W> {
-        let Moment { mut walk, form, id, offset, db } = moment;
+    /// Writes the copy to `out`, which is given back; a file is to get its version then.
+    fn write<W: Write>(&self, (out, is_file): (W, bool), moment: Moment) -> io::Result<W> {
+        let Moment { mut walk, form, id, offset, db, needs } = moment;
         let (server, settings) = (&*self.server, self.server.settings.load_full());
         let keyspace = &server.keyspace;
         let header = Header {
@@ -258,7 +260,7 @@ impl Copies {
             give_way();
         }
         result?;
-        file.finish()
+        if is_file { file.finish_for(&needs) } else { file.finish() }
     }
 
     fn write_file(&self, moment: Moment) -> io::Result<File> {
@@ -282,10 +284,12 @@ impl Copies {
             }
         };
         let out = io::BufWriter::with_capacity(CHUNK_BYTES, file);
+        let needs = moment.needs.clone();
         let written = self
-            .write(out, moment)
+            .write((out, true), moment)
             .and_then(|out| out.into_inner().map_err(io::IntoInnerError::into_error))
             .and_then(|file| {
+                put_version(&file, &needs)?;
                 file.sync_all()?;
                 let name = OsStr::from_bytes(&settings.dbfilename);
                 fs::rename(&temporary, name)?;
@@ -310,6 +314,8 @@ struct Moment {
     id: ReplId,
     offset: u64,
     db: u8,
+    /// Noted for a file; what a stream holds is not known when its version is sent.
+    needs: Needs,
 }
 
 /// Where a copy is written before it gets its name.

@@ -14,7 +14,7 @@ use crate::REDIS_VERSION;
 use crate::keyspace::Pass;
 use crate::keyspace::snapshot::Count;
 use crate::persist::rdb::Dialect;
-use crate::persist::rdb::file::{FileWriter, Header, ReplicationPoint};
+use crate::persist::rdb::file::{FileWriter, Header, Needs, ReplicationPoint, put_version};
 use crate::state::Server;
 use crate::state::replication::HistoryPoint;
 
@@ -86,18 +86,20 @@ fn save_with(server: &Server, stop: &AtomicBool, turn: Turn<'_>) -> Result<Saved
         let _ = point.set(server.history_point());
         server.stats.sum(|worker| &worker.dirty)
     };
-    let temporary = Temporary::new(server);
+    let (temporary, needs) = (Temporary::new(server), Needs::default());
     std::thread::scope(|scope| {
         let temporary = &temporary;
-        let point = &point;
-        let write = scope.spawn(move || write(server, &mut chunks, &temporary.0, point));
+        let told = (&point, &needs);
+        let write = scope.spawn(move || write(server, &mut chunks, &temporary.0, told));
         let begun = match turn {
-            Turn::Has(pass) => begin(server, pass).map(|walk| {
+            Turn::Has(pass) => begin(server, pass, &needs).map(|walk| {
                 let noted = moment();
                 drive(server, walk, None, vec![sender], stop);
                 noted
             }),
-            Turn::Takes(urgency) => super::walk(server, vec![sender], stop, urgency, moment),
+            Turn::Takes(urgency) => {
+                super::walk(server, vec![sender], stop, (urgency, &needs), moment)
+            }
         };
         let written = write.join().expect("the writer returns what went wrong");
         let changes = begun?;
@@ -117,7 +119,7 @@ fn write(
     server: &Server,
     chunks: &mut Receiver<Feed>,
     path: &Path,
-    point: &OnceLock<Option<HistoryPoint>>,
+    (point, needs): (&OnceLock<Option<HistoryPoint>>, &Needs),
 ) -> io::Result<u64> {
     let settings = server.settings();
     let file = File::create(path)?;
@@ -153,8 +155,9 @@ fn write(
                 give_way();
             }
             Feed::End => {
-                let out = file.finish()?;
+                let out = file.finish_for(needs)?;
                 let synced = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+                put_version(&synced.file, needs)?;
                 synced.file.sync_all()?;
                 return Ok(synced.file.metadata()?.len());
             }

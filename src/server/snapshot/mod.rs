@@ -31,7 +31,7 @@ use crate::config::table::MaxmemoryPolicy;
 use crate::engine::unix_time;
 use crate::keyspace::snapshot::Count;
 use crate::keyspace::{Chunk, Clock, Encode, Pass, Walk};
-use crate::persist::rdb::file::{Hints, RecordEncoder};
+use crate::persist::rdb::file::{Hints, Needs, RecordEncoder};
 use crate::state::Server;
 
 /// Chunks that a receiver may be behind: a megabyte, unless strings are larger than a chunk.
@@ -88,11 +88,14 @@ fn now() -> Millis {
 }
 
 /// Begins a walk.
-fn begin(server: &Server, pass: &Pass<'_>) -> Result<Walk, Busy> {
+fn begin(server: &Server, pass: &Pass<'_>, needs: &Needs) -> Result<Walk, Busy> {
     let settings = server.settings();
     let (compress, hints) = (settings.rdbcompression, hints(&settings));
     let clock = Clock::new(now(), server.keyspace.recording());
-    let encoder = || Box::new(RecordEncoder::new(compress, hints, clock)) as Box<dyn Encode>;
+    let encoder = || {
+        let encoder = RecordEncoder::new(compress, hints, clock).noting(needs);
+        Box::new(encoder) as Box<dyn Encode>
+    };
     let walk = server.keyspace.begin_snapshot(pass, encoder).ok_or(Busy)?;
     let total = walk.counts().iter().map(|count| count.keys).sum();
     let progress = &server.persistence.progress;
@@ -112,7 +115,7 @@ pub(super) fn walk<M>(
     server: &Server,
     feeds: Vec<Sender<Feed>>,
     stop: &AtomicBool,
-    urgency: Urgency,
+    (urgency, needs): (Urgency, &Needs),
     moment: impl FnOnce() -> M,
 ) -> Result<M, Busy> {
     let (walk, noted) = loop {
@@ -120,7 +123,7 @@ pub(super) fn walk<M>(
         if urgency == Urgency::Preempts {
             server.keyspace.preempt_walk(&pass);
         }
-        match begin(server, &pass) {
+        match begin(server, &pass, needs) {
             Ok(walk) => break (walk, moment()),
             Err(busy) if stop.load(Ordering::Relaxed) => return Err(busy),
             Err(Busy) => {}

@@ -1,13 +1,17 @@
 //! Writing a file.
 
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crc_fast::{CrcAlgorithm, Digest};
+use crc_fast::{CrcAlgorithm, Digest, checksum, checksum_combine};
 
 use super::opcode;
 use crate::base::{Millis, ReplId};
 use crate::keyspace::{Clock, Encode, EntryRef, Recording};
-use crate::persist::rdb::{Dialect, Object, Writer, write_object};
+use crate::persist::rdb::{Dialect, Object, VERSION_TIMED, Writer, write_object};
 
 /// What a file says of itself before the first key.
 #[derive(Clone, Debug)]
@@ -34,10 +38,38 @@ pub struct ReplicationPoint {
     pub offset: i64,
 }
 
+/// What records need whoever reads them to know; shared by all encoders of a walk.
+#[derive(Clone, Debug, Default)]
+pub struct Needs {
+    /// There was a hash with expiring fields, in Redis' form.
+    timed: Arc<AtomicBool>,
+}
+
+impl Needs {
+    fn note(&self, entry: EntryRef<'_>) {
+        if entry.next_element_expiry() < Millis::MAX {
+            self.timed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The version that is needed, unless it is that of all files.
+    fn version(&self) -> Option<u16> {
+        self.timed.load(Ordering::Relaxed).then_some(VERSION_TIMED)
+    }
+}
+
+/// What a file begins with if it is of a version that only some values need.
+fn head(version: u16) -> String {
+    format!("{}{version:04}", Dialect::Redis.magic())
+}
+
 /// Writes a file to `out`, which is not flushed.
 pub struct FileWriter<W> {
     out: W,
-    /// None: the checksum is written as zero, which nobody checks.
+    /// What it begins with.
+    head: String,
+    /// Of all that follows the version. None: the checksum is written as zero, which nobody
+    /// checks.
     digest: Option<Digest>,
     db: Option<u8>,
     bytes: u64,
@@ -50,9 +82,10 @@ impl<W: Write> FileWriter<W> {
     /// Those of `out`, here and in every other method. The file is spoilt then.
     pub fn start(out: W, checksum: bool, header: &Header) -> io::Result<FileWriter<W>> {
         let digest = checksum.then(|| Digest::new(CrcAlgorithm::Crc64Redis));
-        let mut file = FileWriter { out, digest, db: None, bytes: 0 };
+        let head = header.dialect.head();
+        let mut file = FileWriter { out, head, digest, db: None, bytes: 0 };
+        file.out.write_all(file.head.as_bytes())?;
         let mut text = Writer::new(false);
-        text.out.extend(header.dialect.head().bytes());
         let mut aux = |name: &str, value: &[u8]| {
             text.byte(opcode::AUX);
             text.string(name.as_bytes());
@@ -117,7 +150,7 @@ impl<W: Write> FileWriter<W> {
         self.out.write_all(bytes)
     }
 
-    /// Bytes written so far.
+    /// Bytes written so far, not counting what the file begins with.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -129,11 +162,33 @@ impl<W: Write> FileWriter<W> {
     }
 
     /// Writes end and checksum.
-    pub fn finish(mut self) -> io::Result<W> {
+    pub fn finish(self) -> io::Result<W> {
+        self.finish_for(&Needs::default())
+    }
+
+    /// As [`FileWriter::finish`] for a file that then gets its version by [`put_version`].
+    pub fn finish_for(mut self, needs: &Needs) -> io::Result<W> {
         self.put(&[opcode::END])?;
-        let checksum = self.digest.as_ref().map_or(0, Digest::finalize);
+        let head = needs.version().map_or(std::mem::take(&mut self.head), head);
+        let bytes = self.bytes;
+        let whole = |digest: Digest| {
+            let before = checksum(CrcAlgorithm::Crc64Redis, head.as_bytes());
+            checksum_combine(CrcAlgorithm::Crc64Redis, before, digest.finalize(), bytes)
+        };
+        let checksum = self.digest.take().map_or(0, whole);
         self.out.write_all(&checksum.to_le_bytes())?;
         Ok(self.out)
+    }
+}
+
+/// Puts the version that is needed into a file that is complete; see [`FileWriter::finish_for`].
+///
+/// # Errors
+/// What the system reports.
+pub fn put_version(file: &File, needs: &Needs) -> io::Result<()> {
+    match needs.version() {
+        None => Ok(()),
+        Some(version) => file.write_all_at(head(version).as_bytes(), 0),
     }
 }
 
@@ -178,13 +233,22 @@ pub struct RecordEncoder {
     writer: Writer,
     hints: Hints,
     clock: Clock,
+    needs: Needs,
 }
 
 impl RecordEncoder {
     /// `compress` is the setting `rdbcompression`.
     #[must_use]
     pub fn new(compress: bool, hints: Hints, clock: Clock) -> RecordEncoder {
-        RecordEncoder { writer: Writer::new(compress), hints, clock }
+        let needs = Needs::default();
+        RecordEncoder { writer: Writer::new(compress), hints, clock, needs }
+    }
+
+    /// Has it noted what the records need.
+    #[must_use]
+    pub fn noting(mut self, needs: &Needs) -> RecordEncoder {
+        self.needs = needs.clone();
+        self
     }
 
     /// Writes for others than Redis.
@@ -197,6 +261,9 @@ impl RecordEncoder {
 
 impl Encode for RecordEncoder {
     fn encode(&mut self, entry: EntryRef<'_>, pause: &mut dyn FnMut(&mut Vec<u8>)) {
+        if self.writer.dialect == Dialect::Redis {
+            self.needs.note(entry);
+        }
         write_record(&mut self.writer, entry, self.hints, &self.clock, pause);
     }
 
