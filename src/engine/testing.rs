@@ -258,7 +258,8 @@ pub fn show(value: &Value) -> String {
 }
 
 impl Default for Local {
+    /// Without save points: nobody is there who would save after FLUSHALL.
     fn default() -> Local {
-        Local::with_settings(Settings::default())
+        Local::with_settings(Settings { save: Vec::new(), ..Settings::default() })
     }
 }
