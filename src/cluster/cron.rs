@@ -144,7 +144,6 @@ impl Machine {
             node.flags |= NodeFlags::PFAIL;
             info!(node = %id, "node suspected");
             self.pending.state = true;
-            self.save();
             self.try_fail(id);
         }
     }

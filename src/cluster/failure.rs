@@ -4,15 +4,32 @@
 //! does, within the time a report lives, whoever notices marks the node as failed and tells
 //! everybody.
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::flags::NodeFlags;
 use super::frame::Body;
 use super::machine::Machine;
 use super::node::Node;
-use crate::base::NodeId;
+use crate::base::{Millis, NodeId};
 
 impl Machine {
+    /// After a time in which this node did not run, or its clock jumped: what peers have said
+    /// meanwhile waits to be read, so nobody was silent. Otherwise a node that was starved or
+    /// stopped for longer than the timeout would suspect whom it had just pinged, and count itself
+    /// among a minority.
+    pub(super) fn excuse(&mut self, now: Millis) {
+        let missed = now.since(self.now);
+        if missed <= self.settings.half_timeout() {
+            return;
+        }
+        debug!(missed_ms = missed.0, "this node did not run for a while");
+        for node in self.table.iter_mut() {
+            for time in [Some(&mut node.data_received), node.ping_sent.as_mut()] {
+                time.into_iter().for_each(|time| *time = (*time + missed).min(now));
+            }
+        }
+    }
+
     pub(super) fn report_failure(&mut self, id: NodeId, reporter: NodeId) {
         let now = self.now;
         if let Some(node) = self.table.get_mut(id) {

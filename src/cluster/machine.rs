@@ -23,8 +23,8 @@
 //!   discarded.
 //! - What a link receives is cut by [`frame_len`](super::frame::frame_len); on an error the shell
 //!   closes it.
-//! - `now` is one clock for all calls. It may jump: ahead, peers may be suspected for a moment;
-//!   back, what was timed in the future counts as now.
+//! - `now` is one clock for all calls. It may jump: ahead, nobody is held to have been silent in
+//!   that time; back, what was timed in the future counts as now.
 //! - `ViewChanged` replaces the view that the data plane decides by; it comes before the
 //!   `DropSlotKeys` of slots that were lost.
 //!
@@ -295,6 +295,7 @@ impl Machine {
         if now < self.now {
             self.rewind(now);
         }
+        self.excuse(now);
         self.now = now;
         if now >= self.next_cron {
             self.next_cron = now + CRON_PERIOD;

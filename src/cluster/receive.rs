@@ -157,7 +157,6 @@ impl Machine {
             node.flags -= NodeFlags::PFAIL;
             info!(node = %sender, "node no longer suspected");
             self.pending.state = true;
-            self.save();
         } else if node.has(NodeFlags::FAIL) {
             self.clear_failure(sender);
         }

@@ -73,6 +73,19 @@ fn a_node_that_only_one_other_cannot_reach_is_suspected_but_not_failed() {
 }
 
 #[test]
+fn nodes_that_are_stopped_for_longer_than_the_timeout_suspect_nobody() {
+    let mut world = created(4, 1);
+    for round in 0..20 {
+        // All at once, as on a machine that is overloaded or suspended.
+        let span = Millis(NODE_TIMEOUT.0 * 2 + round * 37);
+        (0..8).for_each(|node| world.pause(node, span));
+        world.run(span + Millis(NODE_TIMEOUT.0 + 411));
+        assert!((0..8).all(|node| world.machine(node).is_ok()), "round {round}");
+    }
+    assert_eq!((world.tally.failures, world.tally.takeovers), (0, 0));
+}
+
+#[test]
 fn the_smaller_side_of_a_partition_stops_serving() {
     let mut world = created(5, 0);
     world.network.partition(5, &[0, 1].into(), false);

@@ -107,6 +107,20 @@ fn a_silent_link_is_renewed_before_its_node_is_suspected() {
 }
 
 #[test]
+fn whoever_was_stopped_suspects_nobody_for_its_own_silence() {
+    let mut stage = Stage::new();
+    stage.pass(Millis(300), "");
+    let pending = stage.node(id('b')).and_then(|node| node.ping_sent);
+    assert!(pending.is_some(), "an answer is awaited");
+    stage.now = stage.now + Millis(30_000);
+    stage.step(Input::Tick);
+    assert!("bcde".chars().all(|peer| !stage.has(peer, NodeFlags::FAILING)));
+    stage.pass(Millis(1500), "cde");
+    assert!(stage.has('b', NodeFlags::PFAIL), "silent while this node runs");
+    assert!(!stage.has('c', NodeFlags::PFAIL));
+}
+
+#[test]
 fn a_minority_is_down_and_stays_so_for_a_moment_after() {
     let mut stage = Stage::new();
     stage.pass(Millis(2500), "bcde");
