@@ -4,6 +4,7 @@ use super::{Args, Ctx, Followers, Registered, Reply};
 use crate::keyspace::Key;
 use crate::resp::RawRequest;
 use crate::spec::{CmdError, Plan};
+use crate::state::ClientFlags;
 
 impl Ctx<'_> {
     /// Runs a command that was admitted, and writes its reply. `keys` are those of the request, in
@@ -35,6 +36,9 @@ impl Ctx<'_> {
             Err(error) => {
                 self.out.rewind(mark);
                 self.stats.by_command[command.index].failed.add(1);
+                if self.client.flags.contains(ClientFlags::PRIMARY) {
+                    self.failed_unexpectedly(command.spec.name, &error);
+                }
                 self.write_error(&error);
                 Err(error)
             }

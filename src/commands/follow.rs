@@ -35,6 +35,8 @@ bitflags! {
         const LOGGED = 1 << 4;
         /// Somebody caches what it has read.
         const TRACKED = 1 << 5;
+        /// A client of a writable replica may give keys an expiry.
+        const OWN_EXPIRY = 1 << 6;
     }
 }
 
@@ -161,7 +163,14 @@ impl Ctx<'_> {
     #[cold]
     fn follow(&mut self, key: &Key<'_>, event: Event) {
         self.settle_incidents();
-        let name = (self.db.place(key).db, Box::from(key.bytes));
+        let name: Name = (self.db.place(key).db, Box::from(key.bytes));
+        if self.followers.contains(Followers::OWN_EXPIRY) {
+            let own = &self.server.own_expiries;
+            match self.db.expiry_of(key) {
+                Some(at) => own.note(name.clone(), at),
+                None => own.forget(&name),
+            }
+        }
         self.tell(name, event);
     }
 
@@ -249,6 +258,11 @@ pub fn given_up(server: &Server, followers: Followers, place: Place, key: &[u8])
     if followers.contains(Followers::WATCHED) {
         server.watches.touch(place.db, key);
     }
+}
+
+/// Tells of a key of a replica's own whose time was over. Call it with its slot locked.
+pub fn own_expired(server: &Server, place: Place, key: &[u8]) {
+    happened(server, &server.settings.load(), (place, key), &[], Event::EXPIRED);
 }
 
 /// Tells of elements of a collection that were removed because their time was over. Call it with

@@ -37,6 +37,7 @@ pub mod string;
 pub mod table;
 mod tracking;
 pub mod transactions;
+mod unexpected;
 pub mod zset;
 
 pub use args::{Args, Once, Token};

@@ -207,12 +207,26 @@ const SUSPICIOUS: Condition = Condition::LOADING
     .union(Condition::AOF_FAILS)
     .union(Condition::AOF_BEHIND);
 
+/// A replica whose disk does not take what its primary has it write ends, as Redis does, unless it
+/// was told to go on.
+fn disk_takes_the_stream(cx: &Ctx<'_>, asked: Asked, on: Condition) {
+    let fails = on.intersects(Condition::AOF_FAILS.union(Condition::SAVE_FAILED));
+    let is_stream = on.contains(Condition::REPLICA) && !on.contains(Condition::LOADING);
+    let is_write = asked.flags.contains(Flags::WRITE);
+    if fails && is_stream && is_write && !cx.settings.replica_ignore_disk_write_errors {
+        tracing::error!("the primary's writes cannot be kept on the disk: exiting");
+        std::process::exit(1);
+    }
+}
+
 /// Gates that need the locks, after slot ownership: memory, replication, loading. What comes from
 /// this node's primary passes all of them.
 #[inline]
 pub(super) fn under_locks(cx: &Ctx<'_>, asked: Asked, conditions: Condition) -> CmdResult<()> {
     let suspicious = conditions.intersects(SUSPICIOUS) || asked.flags.contains(Flags::PROTECTED);
-    if suspicious && !cx.client.flags.contains(ClientFlags::PRIMARY) {
+    if suspicious && cx.client.flags.contains(ClientFlags::PRIMARY) {
+        disk_takes_the_stream(cx, asked, conditions);
+    } else if suspicious {
         return GATES.iter().try_for_each(|gate| gate(cx, asked, conditions));
     }
     Ok(())
@@ -267,7 +281,7 @@ fn disk_takes_writes(cx: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()>
 
 fn disk_takes_snapshots(_: &Ctx<'_>, asked: Asked, on: Condition) -> CmdResult<()> {
     let writes = asked.flags.intersects(Flags::WRITE.union(Flags::TELLS_HEALTH));
-    let failed = on.contains(Condition::SAVE_FAILED) && !on.contains(Condition::REPLICA);
+    let failed = on.contains(Condition::SAVE_FAILED);
     let refused = failed && writes;
     if refused { Err(SAVE_FAILED) } else { Ok(()) }
 }

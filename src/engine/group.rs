@@ -371,6 +371,11 @@ fn reject(cx: &mut Ctx<'_>, step: &Step<'_>, refusal: &Refusal) {
         cx.note_denial(command, step.request, command);
     }
     let executes = step.command.is_some_and(|command| command.spec.plan == Plan::Transaction);
+    let (Refusal::Condition(error) | Refusal::Elsewhere(error)) = refusal;
+    if cx.client.flags.contains(ClientFlags::PRIMARY) {
+        let name = step.command.map_or("an unknown command", |command| command.spec.name);
+        cx.failed_unexpectedly(name, error);
+    }
     match refusal {
         Refusal::Condition(error) if executes => {
             let text = error.to_string();

@@ -7,7 +7,8 @@ use crate::commands::{Ctx, Effects, Followers};
 use crate::config::Settings;
 use crate::keyspace::{Counters, Held};
 use crate::resp::Encoder;
-use crate::state::{Client, Server, WorkerStats};
+use crate::state::conditions::Condition;
+use crate::state::{Client, ClientFlags, Server, WorkerStats};
 use std::sync::Arc;
 
 /// What a worker lends to the commands it runs.
@@ -29,7 +30,11 @@ pub(super) fn context<'a>(
     shared: Shared<'a>,
 ) -> Ctx<'a> {
     let Shared { unix_micros, server, settings, view, stats, rng } = shared;
-    let followers = Followers::of(server, settings);
+    let mut followers = Followers::of(server, settings);
+    if !settings.replica_read_only && !client.flags.contains(ClientFlags::PRIMARY) {
+        let is_replica = server.conditions.load().contains(Condition::REPLICA);
+        followers.set(Followers::OWN_EXPIRY, is_replica);
+    }
     followers.instruct(&mut db, settings);
     Ctx {
         now: Millis(unix_micros / 1000),

@@ -3,10 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::base::{Millis, Slot};
 use crate::commands::follow;
 use crate::engine::Clock;
-use crate::keyspace::Place;
 use crate::keyspace::sweep::{Removed, Sweeper};
+use crate::keyspace::{Expiry, Held, Key, Place};
 use crate::spec::Event;
 use crate::state::Server;
 use crate::state::conditions::Condition;
@@ -56,9 +57,16 @@ impl Sweep {
             let now = self.clock.unix(reading);
             let mut garbage = Vec::new();
             let pass = server.keyspace.gate().enter(self.lane, false);
-            let held_back = Condition::REPLICA.union(Condition::WRITES_WAIT);
-            if server.conditions.load().intersects(held_back) {
-                return; // the primary decides what has expired
+            let conditions = server.conditions.load();
+            if conditions.contains(Condition::REPLICA) {
+                // What its primary gave it the primary removes.
+                match self.expire_own(server, now) {
+                    true => continue,
+                    false => return,
+                }
+            }
+            if conditions.contains(Condition::WRITES_WAIT) {
+                return;
             }
             let lapsed = |place: Place, removed: Removed<'_>| match removed {
                 Removed::Key(key) => follow::removed(server, place, key, Event::EXPIRED),
@@ -77,5 +85,29 @@ impl Sweep {
                 return;
             }
         }
+    }
+
+    /// Removes a key of a writable replica's own that has expired, without telling its replicas;
+    /// whether one was looked at. The caller holds a pass of the gate.
+    fn expire_own(&self, server: &Server, now: Millis) -> bool {
+        let Some((db, name)) = server.own_expiries.take_due(now) else { return false };
+        let keyspace = &server.keyspace;
+        let mut keys = [Key::new(&name, keyspace.hash(&name), Slot::of(&name))];
+        let mut held = Held::lock(keyspace, db, &mut keys, now);
+        let [key] = keys;
+        held.expiry = Expiry::Delete;
+        match held.expiry_of(&key) {
+            None => {}
+            Some(at) if at > now => server.own_expiries.note((db, name.clone()), at),
+            Some(_) => {
+                held.exists(&key);
+                follow::own_expired(server, held.place(&key), &name);
+            }
+        }
+        let garbage = std::mem::take(&mut held.garbage);
+        let counters = held.release();
+        server.garbage.throw(garbage);
+        server.stats.worker(self.lane).expired_keys.add(counters.expired);
+        true
     }
 }

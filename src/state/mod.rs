@@ -17,6 +17,7 @@ pub mod latency;
 pub mod loading;
 pub mod memory;
 pub mod monitors;
+pub mod own_expiries;
 pub mod persistence;
 pub mod pubsub;
 pub mod registry;

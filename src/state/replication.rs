@@ -225,6 +225,7 @@ impl Server {
             }
             role.replicas.keys().copied().collect()
         };
+        self.own_expiries.clear();
         self.log.forget_db();
         self.log_if_wanted();
         self.keyspace.set_expiry(Expiry::Delete);

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 
 use super::courier::Courier;
 use super::memory::{Gauge, Resources};
+use super::own_expiries::OwnExpiries;
 use super::{
     Acl, Aof, Conditions, Control, Dump, Durability, LatencyMonitor, Loading, Mail, Monitors,
     Persistence, PubSub, Registry, Replication, SlowLog, Stats, Tracking, Waiters, Watches,
@@ -55,6 +56,7 @@ pub struct Server {
     pub log: Log,
     /// Whom this node follows, and who follows it.
     pub replication: Replication,
+    pub own_expiries: OwnExpiries,
     pub aof: Aof,
     pub loading: Loading,
     pub monitors: Monitors,
@@ -102,6 +104,7 @@ impl Server {
             garbage: Dump::default(),
             durability: Durability::default(),
             log,
+            own_expiries: OwnExpiries::default(),
             aof: Aof::default(),
             loading: Loading::default(),
             monitors: Monitors::default(),

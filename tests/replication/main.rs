@@ -3,9 +3,11 @@
 
 mod clusters;
 mod copies;
+mod failures;
 mod gates;
 mod limits;
 mod nodes;
+mod own_keys;
 mod proxy;
 mod restarts;
 mod roles;

@@ -25,12 +25,6 @@ choices! {
         Absolute = "absolute",
     }
 
-    /// What a replica does with a command from its primary that fails.
-    pub enum PropagationError {
-        Ignore = "ignore",
-        Panic = "panic",
-        PanicOnReplicas = "panic-on-replicas",
-    }
 }
 
 macro_rules! compat {
@@ -135,10 +129,6 @@ macro_rules! compat {
 
             /// Who may use MODULE. There are no modules.
             enable_module_command: EnableFor = EnableFor::Nobody, Choice, AtStart + NO_EFFECT;
-
-            /// What a replica does with a command from its primary that fails.
-            propagation_error_behavior: PropagationError
-                = PropagationError::Ignore, Choice, AtRuntime + NO_EFFECT;
 
             /// Let scripts use functions of Lua that Redis removed.
             lua_enable_deprecated_api: bool = false, YesNo, AtStart + NO_EFFECT + HIDDEN;

@@ -14,11 +14,11 @@ mod tls;
 mod types;
 
 pub use cluster::PreferredEndpoint;
-pub use compat::{OomScoreAdj, PropagationError, SyslogFacility};
+pub use compat::{OomScoreAdj, SyslogFacility};
 pub use memory::MaxmemoryPolicy;
 pub use persistence::Fsync;
 pub use process::{LogFormat, LogLevel, Supervised};
-pub use replication::DisklessLoad;
+pub use replication::{DisklessLoad, PropagationError};
 pub use security::{EnableFor, PubsubDefault, SanitizeDump};
 pub use tls::AuthClients;
 

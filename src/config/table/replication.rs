@@ -13,6 +13,18 @@ choices! {
     }
 }
 
+choices! {
+    /// What happens when a command fails that cannot fail, since it was run before.
+    pub enum PropagationError {
+        /// It is counted and logged.
+        Ignore = "ignore",
+        /// The process ends, be the command from the primary or from the append-only file.
+        Panic = "panic",
+        /// The process ends if the command is from the primary.
+        PanicOnReplicas = "panic-on-replicas",
+    }
+}
+
 macro_rules! replication {
     ($done:tt $later:tt) => {
         $crate::config::declare::collect! { $done $later "Replication" {
@@ -37,8 +49,16 @@ macro_rules! replication {
             /// Free the old data on another thread before a full copy is loaded.
             replica_lazy_flush also "slave-lazy-flush": bool = false, YesNo, AtRuntime;
 
-            /// Go on when a replica cannot write its append-only file.
+            /// Go on when a replica cannot write its append-only file or save snapshots; otherwise
+            /// its process ends with the next write of its primary.
             replica_ignore_disk_write_errors: bool = false, YesNo, AtRuntime;
+
+            /// What happens when a command of the primary, or of the append-only file, fails here:
+            /// `ignore` counts it (INFO `unexpected_error_replies`), `panic` ends the process,
+            /// `panic-on-replicas` does so only for the primary's. A replica that clients may
+            /// write to goes on whatever it says.
+            propagation_error_behavior: PropagationError
+                = PropagationError::Ignore, Choice, AtRuntime;
 
             /// The lower, the sooner sentinel promotes this replica. Zero is never.
             replica_priority also "slave-priority": u32 = 100, Int(0..=INT_MAX), AtRuntime;

@@ -317,6 +317,12 @@ impl<'k> Held<'k> {
         self.store(key)
     }
 
+    /// When a key expires, be that over or not.
+    #[must_use]
+    pub fn expiry_of(&self, key: &Key<'_>) -> Option<Millis> {
+        self.store(key).find(key.hash, key.bytes)?.expiry()
+    }
+
     /// Where a bound key is.
     #[must_use]
     pub fn place(&self, key: &Key<'_>) -> Place {

@@ -116,8 +116,9 @@ fn rewind(file: &mut File) -> Result<u64, RdbError> {
     begun.map_err(|error| RdbError { at: 0, fault: Fault::Io(error) })
 }
 
-/// Tells those who watch or cache keys that everything is about to be replaced.
+/// Tells those who watch, cache or expire keys that everything is about to be replaced.
 fn announce(server: &Server) {
+    server.own_expiries.clear();
     server.tracking.forget_all(&server.clients);
     for db in 0..server.keyspace.databases() as u8 {
         for name in server.watches.names(db) {
