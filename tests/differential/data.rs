@@ -6,7 +6,7 @@ use support::Value;
 
 use crate::compare::{equal, rule};
 use crate::run::{Both, Shown};
-use crate::script::Step;
+use support::script::Step;
 
 /// Where a payload is restored to be looked at.
 const COPY: &str = "{copy}\u{1}";

@@ -2,7 +2,7 @@
 
 use crate::metadata;
 use crate::pair::{Mode, Pair};
-use crate::script::Step;
+use support::script::Step;
 
 /// A script that grows a value by one over a limit and asks for its encoding at each size.
 fn growth(group: &str, item: impl Fn(usize) -> Vec<String>, sizes: &[usize]) -> Vec<Step> {

@@ -1,6 +1,6 @@
 //! Differences from the reference that are accepted, with reasons: `known.txt`.
 
-use crate::script::Step;
+use support::script::Step;
 
 /// One accepted difference.
 #[derive(Debug)]

@@ -9,23 +9,20 @@ mod compare;
 mod coverage;
 mod data;
 mod encodings;
-mod grammar;
 mod known;
 mod metadata;
 mod pair;
 mod restore;
 mod run;
-mod script;
 mod stories;
 mod waiting;
-mod words;
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use pair::{Mismatch, Mode, Pair};
-use script::{Generator, Step};
-use support::{Kind, TestServer, start_oracle};
+use support::script::{self, Generator, Step};
+use support::{Kind, TestServer, grammar, start_oracle};
 
 const DEFAULT_SECONDS: u64 = 8;
 /// A run of so many scripts has every command accepted at least once.

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use fastrand::Rng;
 use support::{Client, Value};
 
-use crate::grammar;
 use crate::pair::Pair;
-use crate::script::Step;
+use support::grammar;
+use support::script::Step;
 
 /// The names of all commands and subcommands (`object|encoding`) that a server lists.
 pub fn command_list(client: &mut Client) -> impl Iterator<Item = String> {

@@ -9,7 +9,7 @@ use support::{Kind, TestCluster, TestServer, start_oracle};
 use crate::coverage::Coverage;
 use crate::known::Known;
 use crate::run::Run;
-use crate::script::Step;
+use support::script::Step;
 
 pub struct Pair {
     pub reference: TestServer,

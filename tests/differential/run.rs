@@ -11,7 +11,7 @@ use crate::coverage::Coverage;
 use crate::data;
 use crate::known::Known;
 use crate::pair::{Mode, Pair};
-use crate::script::{How, Step};
+use support::script::{How, Step};
 
 /// What both servers replied.
 pub type Replies = (Value, Value);

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use support::{Kind, TestServer, eventually, reference, run_to_end, start_oracle};
+use support::{Client, Kind, TestServer, eventually, reference, run_to_end, start_oracle};
 
-use crate::aof_dataset::{add, digest, files, fill, rewrite};
+use crate::aof_dataset::{add, digest, files, fill, info, rewrite};
 
 const DEBUG: [&str; 4] = ["--appendonly", "yes", "--enable-debug-command", "yes"];
 
@@ -28,52 +28,145 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Fills a server, has another one load its files, and compares.
-fn hand_over(from: Kind, to: Kind, more: &[&str], rewritten: bool) {
-    let (Some(mut one), Some(mut other)) = (start(from, more), start(to, more)) else { return };
-    let mut client = one.client();
-    fill(&mut client);
-    if rewritten {
-        rewrite(&mut client);
-        add(&mut client);
+/// What a folder has been through before it is handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Past {
+    /// Nothing but writes.
+    Plain,
+    /// Rewrites with writes in between.
+    Rewritten,
+    /// Rewrites that came to nothing, so that there is a base with several increments.
+    Split,
+    /// The file was off for a while.
+    Paused,
+}
+
+impl Past {
+    fn live(self, server: &TestServer) {
+        let mut client = server.client();
+        match self {
+            Past::Plain => {}
+            Past::Rewritten => {
+                for _ in 0..3 {
+                    rewrite(&mut client);
+                    add(&mut client);
+                }
+            }
+            Past::Split => {
+                rewrite(&mut client);
+                for attempt in 0..3 {
+                    add(&mut client);
+                    spoil_a_rewrite(server);
+                    client.run("MULTI");
+                    client.run("SELECT 5");
+                    client.run(&format!("SET attempt {attempt}"));
+                    client.run("EXEC");
+                    client.run("SELECT 0");
+                }
+                assert_eq!(files(server).len(), 5, "a base and four increments");
+            }
+            Past::Paused => {
+                assert!(client.run("CONFIG SET appendonly no").is_ok());
+                add(&mut client);
+                assert!(client.run("CONFIG SET appendonly yes").is_ok());
+                let is_quiet = |client: &mut Client| info(client, "aof_rewrite_in_progress") == "0";
+                eventually("a first base", || is_quiet(&mut client));
+                add(&mut client);
+            }
+        }
     }
+}
+
+/// Has a rewrite begin and fail.
+fn spoil_a_rewrite(server: &TestServer) {
+    let mut client = server.client();
+    let parts = files(server).len();
+    let obstacle = server.folder().join("appendonlydir/temp-appendonly.aof.base");
+    if server.kind() == Kind::Redpoll {
+        fs::create_dir(&obstacle).expect("a folder where the base is to be written");
+    } else {
+        assert!(client.run("CONFIG SET rdb-key-save-delay 10000000").is_ok());
+    }
+    assert!(!client.run("BGREWRITEAOF").is_error());
+    eventually("another increment", || files(server).len() > parts);
+    if server.kind() == Kind::Redis {
+        let children = format!("/proc/{0}/task/{0}/children", server.pid());
+        let child = fs::read_to_string(children).expect("its children");
+        let (killed, told) = run_to_end("kill", &["-9", child.trim()]);
+        assert!(killed, "{told}");
+        assert!(client.run("CONFIG SET rdb-key-save-delay 0").is_ok());
+    }
+    eventually("the rewrite fails", || {
+        info(&mut client, "aof_rewrite_in_progress") == "0"
+            && info(&mut client, "aof_last_bgrewrite_status") == "err"
+    });
+    if server.kind() == Kind::Redpoll {
+        fs::remove_dir(&obstacle).expect("our folder");
+    }
+}
+
+/// Has `to`, which is not running, load the files of `from`; stops that.
+fn pass_on(from: &mut TestServer, to: &mut TestServer) {
+    let mut client = from.client();
     eventually("a key expires", || client.run("EXISTS gone").int() == 0);
     let before = digest(&mut client);
     let expiry = client.run("PEXPIRETIME later").int();
-    one.stop();
-    other.stop();
-    let manifest = one.folder().join("appendonlydir/appendonly.aof.manifest");
-    let (sound, told) = run_to_end(&reference("check-aof"), &[manifest.to_str().expect("a path")]);
+    from.stop();
+    let manifest = from.folder().join("appendonlydir/appendonly.aof.manifest");
+    let manifest = manifest.to_str().expect("a path");
+    let (sound, told) = run_to_end(&reference("check-aof"), &[manifest]);
+    assert!(sound, "{told}");
+    let (sound, told) = run_to_end(env!("CARGO_BIN_EXE_redpoll"), &["check-aof", manifest]);
     assert!(sound, "{told}");
     let folder = |server: &TestServer| server.folder().join("appendonlydir");
-    copy(&folder(&one), &folder(&other));
-    other.restart();
-    let mut client = other.client();
+    copy(&folder(from), &folder(to));
+    to.restart();
+    let mut client = to.client();
     assert_eq!(client.run("PEXPIRETIME later").int(), expiry);
     client.run("GET gone");
     assert_eq!(digest(&mut client), before);
     let pending = client.run("XPENDING stream g").to_string();
     assert!(pending.contains("5-0"), "{pending}");
-    // And it goes on writing what can be loaded again.
-    add(&mut client);
-    let after = digest(&mut client);
+}
+
+/// Fills a server, has another one load its files, go on with them, and the first one load what
+/// became of them.
+fn hand_over(from: Kind, to: Kind, more: &[&str], past: Past) {
+    println!("{from:?} to {to:?}, {more:?}, {past:?}");
+    let (Some(mut one), Some(mut other)) = (start(from, more), start(to, more)) else { return };
     other.stop();
-    other.restart();
-    assert_eq!(digest(&mut other.client()), after);
+    fill(&mut one.client());
+    past.live(&one);
+    pass_on(&mut one, &mut other);
+    add(&mut other.client());
+    past.live(&other);
+    pass_on(&mut other, &mut one);
+    add(&mut one.client());
+    let after = digest(&mut one.client());
+    one.stop();
+    one.restart();
+    assert_eq!(digest(&mut one.client()), after);
+}
+
+fn hand_over_all(from: Kind, to: Kind) {
+    let (stamped, plain) = (["--aof-timestamp-enabled", "yes"], ["--aof-use-rdb-preamble", "no"]);
+    let both = [stamped, plain].concat();
+    hand_over(from, to, &[], Past::Plain);
+    hand_over(from, to, &stamped, Past::Rewritten);
+    hand_over(from, to, &plain, Past::Rewritten);
+    hand_over(from, to, &[], Past::Split);
+    hand_over(from, to, &both, Past::Split);
+    hand_over(from, to, &both, Past::Paused);
 }
 
 #[test]
 fn what_redis_wrote_is_loaded() {
-    hand_over(Kind::Redis, Kind::Redpoll, &[], false);
-    hand_over(Kind::Redis, Kind::Redpoll, &["--aof-timestamp-enabled", "yes"], true);
-    hand_over(Kind::Redis, Kind::Redpoll, &["--aof-use-rdb-preamble", "no"], true);
+    hand_over_all(Kind::Redis, Kind::Redpoll);
 }
 
 #[test]
 fn what_we_wrote_is_loaded_by_redis() {
-    hand_over(Kind::Redpoll, Kind::Redis, &[], false);
-    hand_over(Kind::Redpoll, Kind::Redis, &["--aof-timestamp-enabled", "yes"], true);
-    hand_over(Kind::Redpoll, Kind::Redis, &["--aof-use-rdb-preamble", "no"], true);
+    hand_over_all(Kind::Redpoll, Kind::Redis);
 }
 
 /// Versions before 7.0 had one file next to dump.rdb.

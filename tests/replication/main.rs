@@ -17,10 +17,12 @@ mod soak;
 mod succession;
 mod timed;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use nodes::{expect_equal, fill, follow, info, number, settle, start, wait_until_linked};
 use proxy::Proxy;
 use support::Kind::{Redis, Redpoll};
-use support::{Kind, TestServer, eventually};
+use support::{Client, Kind, TestServer, eventually};
 
 /// Who follows whom.
 const PAIRS: [(Kind, Kind); 3] = [(Redis, Redpoll), (Redpoll, Redis), (Redpoll, Redpoll)];
@@ -189,4 +191,54 @@ fn what_expires_goes_when_the_primary_says_so() {
         expect_equal(&primary, &[&replica]);
         assert_eq!(reader.run("DBSIZE").to_string(), "(integer) 1");
     }
+}
+
+/// What the stream brings meanwhile comes after what is loaded, not between.
+#[test]
+fn a_replica_loads_its_dataset_again_under_the_stream() {
+    let aof = ["--appendonly", "yes"];
+    let (primary, replica) = (start(Redpoll, &[]), start(Redpoll, &aof));
+    follow(&replica, primary.port());
+    settle(&primary, &[&replica]);
+    let (port, stop) = (primary.port(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut client = Client::connect(port);
+            for number in 0.. {
+                client.run(&format!("RPUSH list:{} {number}", number % 10));
+                client.run(&format!("INCR counter:{}", number % 10));
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+            }
+        });
+        for command in ["DEBUG LOADAOF", "DEBUG RELOAD"].repeat(6) {
+            let is_quiet = || info(&replica, "aof_rewrite_in_progress") == "0";
+            eventually("the file is complete", is_quiet);
+            // A snapshot of this moment may have to wait for another.
+            eventually("it is loaded", || replica.client().run(command).is_ok());
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    expect_equal(&primary, &[&replica]);
+    assert_eq!(number(&primary, "sync_full"), 1);
+}
+
+/// What is loaded again may have expired meanwhile; replicas are told when it goes.
+#[test]
+fn what_expires_before_a_reload_goes_from_replicas_too() {
+    let (primary, replica) = (start(Redpoll, &[]), start(Redpoll, &[]));
+    follow(&replica, primary.port());
+    settle(&primary, &[&replica]);
+    let mut client = primary.client();
+    client.run("DEBUG SET-ACTIVE-EXPIRE 0");
+    client.run("SET gone 1 PX 1");
+    client.run("SET stays 1");
+    settle(&primary, &[&replica]);
+    assert!(client.run("DEBUG RELOAD").is_ok());
+    client.run("DEBUG SET-ACTIVE-EXPIRE 1");
+    eventually("it is gone everywhere", || {
+        [&primary, &replica].iter().all(|node| node.client().run("DBSIZE").int() == 1)
+    });
+    expect_equal(&primary, &[&replica]);
 }

@@ -13,7 +13,8 @@ use crate::proxy::Proxy;
 fn a_promoted_replica_is_followed_without_a_new_copy() {
     for kinds in [[Redis, Redpoll, Redis], [Redpoll, Redpoll, Redpoll], [Redpoll, Redis, Redpoll]] {
         // Whoever hears a ping that the new primary does not has another history.
-        let nodes = kinds.map(|kind| start(kind, &["--repl-ping-replica-period", "3600"]));
+        let silent = ["--repl-ping-replica-period", "2147483647"];
+        let nodes = kinds.map(|kind| start(kind, &silent));
         let [old, new, other] = &nodes;
         fill(old, "a:");
         follow(new, old.port());
@@ -163,4 +164,22 @@ fn data_is_kept_when_the_primary_comes_back_empty() {
     assert_eq!(replica.client().run("DBSIZE"), keys);
     fill(&primary, "b:");
     expect_equal(&primary, &[&replica]);
+}
+
+/// From the first moment on: what it took before it knew its primary nobody else would have.
+#[test]
+fn a_node_that_starts_as_a_replica_takes_no_writes() {
+    let mut node = start(Redpoll, &[]);
+    fill(&node, "a:");
+    tell(&node, "SAVE");
+    node.stop();
+    let nobody = support::free_port().to_string();
+    node.set_directives(&["--replicaof", "127.0.0.1", &nobody]);
+    for _ in 0..3 {
+        node.restart();
+        let reply = node.client().run("SET taken 1");
+        assert!(reply.is_error_of("READONLY"), "{reply}");
+        assert_eq!(info(&node, "role"), "slave");
+        node.kill();
+    }
 }

@@ -1,5 +1,6 @@
 //! What the integration tests share: servers and clusters as processes, the reference server they
-//! are compared with, a raw client, and waiting.
+//! are compared with, a raw client, waiting, and
+//! a generator of commands.
 //!
 //! The server under test is the `redpoll` binary that cargo built next to the running test. The
 //! variable `REDPOLL_BIN` names another command that takes redis.conf directives, so that a test
@@ -9,11 +10,14 @@
 mod client;
 mod cluster;
 mod dataset;
+pub mod grammar;
 mod ports;
 mod process;
+pub mod script;
 mod server;
 mod value;
 mod wait;
+mod words;
 
 pub use client::{Client, encode};
 pub use cluster::{NodeView, TestCluster, nodes_seen_by, suspect_after};

@@ -71,18 +71,20 @@ impl TestServer {
         TestServer::start_wrapped(Kind::Redpoll, wrapper, directives)
     }
 
+    /// One that is not running yet: its folder can be filled before [`TestServer::restart`].
+    ///
+    /// # Panics
+    /// If there is no temporary folder to be had.
+    #[must_use]
+    #[track_caller]
+    pub fn stopped(kind: Kind, directives: &[&str]) -> TestServer {
+        TestServer::make(kind, &[], directives)
+    }
+
     #[track_caller]
     fn start_wrapped(kind: Kind, wrapper: &[&str], directives: &[&str]) -> TestServer {
         for _ in 0..PORTS_TRIED {
-            let folder = tempfile::Builder::new().prefix("redpoll-test-").tempdir();
-            let mut server = TestServer {
-                kind,
-                wrapper: wrapper.iter().map(ToString::to_string).collect(),
-                port: free_port(),
-                directives: directives.iter().map(ToString::to_string).collect(),
-                folder: folder.expect("a temporary folder"),
-                child: None,
-            };
+            let mut server = TestServer::make(kind, wrapper, directives);
             match server.launch() {
                 Ok(()) => return server,
                 Err(Failure::PortTaken) => eprintln!("somebody took port {}", server.port),
@@ -90,6 +92,19 @@ impl TestServer {
             }
         }
         panic!("somebody takes each port");
+    }
+
+    #[track_caller]
+    fn make(kind: Kind, wrapper: &[&str], directives: &[&str]) -> TestServer {
+        let folder = tempfile::Builder::new().prefix("redpoll-test-").tempdir();
+        TestServer {
+            kind,
+            wrapper: wrapper.iter().map(ToString::to_string).collect(),
+            port: free_port(),
+            directives: directives.iter().map(ToString::to_string).collect(),
+            folder: folder.expect("a temporary folder"),
+            child: None,
+        }
     }
 
     #[must_use]

@@ -1,9 +1,8 @@
 //! Command grammars, read at run time from the reference server's `COMMAND DOCS`.
 
 use fastrand::Rng;
-use support::{Client, Value};
 
-use crate::words;
+use crate::{Client, Value, words};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
