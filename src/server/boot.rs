@@ -115,13 +115,15 @@ fn serve(loaded: Loaded) -> Result<(), StartError> {
     let couriers = server.courier.set(Box::new(Courier::default()));
     couriers.expect("a fresh server has no courier");
     server.refresh_role(server.identity.started);
+    // Before anybody can look at the keys, or take this node for a primary.
+    let loads_aof = server.settings.load().appendonly;
+    let follows = follow_at_start(&server);
+    let is_loading = loads_aof || follows || snapshot::is_there(&server);
+    server.conditions.set(Condition::LOADING, is_loading);
     let lane = server.identity.worker_threads + 1;
     let replication =
         ReplicationThread::start(Arc::clone(&server), lane).map_err(StartError::Thread)?;
     server.persistence.saves.lock().last_saved = server.identity.started;
-    // Before anybody can look at the keys.
-    let loads_aof = server.settings.load().appendonly;
-    server.conditions.set(Condition::LOADING, loads_aof || snapshot::is_there(&server));
     let (workers, threads) = start_workers(&server, replication.replicator())?;
     let aof = AppendOnly::start(&server, lane + 2, loads_aof).map_err(StartError::Thread)?;
     let janitor = Janitor::start(Arc::clone(&server)).map_err(StartError::Thread)?;
@@ -145,7 +147,6 @@ fn serve(loaded: Loaded) -> Result<(), StartError> {
         bus,
         pause: None,
         replicator: replication.replicator().clone(),
-        follows_at_start: server.settings.load().replicaof.clone(),
         saver: Saver::new(),
         ending: None,
     };
@@ -165,6 +166,15 @@ fn run_control(control: ControlLoop) -> Result<(), StartError> {
     let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
     let local = tokio::task::LocalSet::new();
     Ok(local.block_on(&runtime, control.run())?)
+}
+
+/// Makes the node the replica that its settings say it is, if they do; whether they do. The link is
+/// opened when the dataset is loaded.
+fn follow_at_start(server: &Server) -> bool {
+    let Some(primary) = server.settings.load().replicaof.clone() else { return false };
+    let host = String::from_utf8_lossy(&primary.host).into_owned();
+    server.follow_primary(host, primary.port, server.identity.started);
+    true
 }
 
 /// The shared state of a fresh node.

@@ -58,8 +58,6 @@ pub(super) struct ControlLoop {
     pub file: Option<ConfigFile>,
     /// `None` when cluster mode is off.
     pub bus: Option<Bus>,
-    /// The primary that the settings name, until the dataset is loaded.
-    pub follows_at_start: Option<PrimaryAddress>,
     /// End of CLIENT PAUSE.
     pub pause: Option<Pause>,
     pub replicator: Replicator,
@@ -121,10 +119,6 @@ impl ControlLoop {
         let is_loading = self.server.conditions.load().contains(Condition::LOADING);
         if let Some(bus) = self.bus.as_mut().filter(|_| !is_loading) {
             bus.tell_loaded()?;
-        }
-        if let Some(primary) = self.follows_at_start.take_if(|_| !is_loading) {
-            let host = String::from_utf8_lossy(&primary.host).into_owned();
-            self.replicator.order(Order::Follow { host, port: primary.port, waiting: None });
         }
         self.saver.tick(&self.server, now);
         if !self.look_at_end(now) {

@@ -119,6 +119,11 @@ impl Aof {
         self.reloads.lock().extend(from);
     }
 
+    #[must_use]
+    pub fn is_reload_wanted(&self) -> bool {
+        !self.reloads.lock().is_empty()
+    }
+
     /// Those who asked for that.
     #[must_use]
     pub fn take_reloads(&self) -> Vec<Waiting> {

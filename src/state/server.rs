@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 
 use super::courier::Courier;
 use super::memory::{Gauge, Resources};
@@ -59,6 +60,9 @@ pub struct Server {
     pub own_expiries: OwnExpiries,
     pub aof: Aof,
     pub loading: Loading,
+    /// Held by whoever replaces the whole dataset, and while the primary's stream is run, which
+    /// nothing else keeps out meanwhile. Taken before the gate.
+    pub replacing: Mutex<()>,
     pub monitors: Monitors,
     /// How saving and loading go.
     pub persistence: Persistence,
@@ -107,6 +111,7 @@ impl Server {
             own_expiries: OwnExpiries::default(),
             aof: Aof::default(),
             loading: Loading::default(),
+            replacing: Mutex::default(),
             monitors: Monitors::default(),
             persistence: Persistence::default(),
             pubsub: PubSub::default(),

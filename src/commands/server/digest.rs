@@ -71,7 +71,7 @@ pub(super) fn digest_value(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<R
         if let Some(entry) = cx.db.peek(&key) {
             add_value(&mut one, entry);
         }
-        cx.out.bulk(one.hex().as_bytes());
+        cx.out.simple(&one.hex());
     }
     Ok(Reply::Written)
 }

@@ -10,6 +10,23 @@ use crate::replication::{Gap, Log, LogReader};
 /// Bytes written at once.
 const WRITE_BYTES: usize = 1024 * 1024;
 
+/// A place in the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LogPoint {
+    pub offset: u64,
+    /// The database that the command after it takes for granted.
+    pub db: Option<u8>,
+    /// How often the log had been begun anew.
+    pub restarts: u64,
+}
+
+impl LogPoint {
+    /// The end of the log. Ask under the exclusive gate.
+    pub(super) fn end_of(log: &Log) -> LogPoint {
+        LogPoint { offset: log.end(), db: log.db(), restarts: log.restarts() }
+    }
+}
+
 /// A file that gets the log from some offset on.
 ///
 /// Whatever happens, the file holds whole writes: one that did not get through is taken back, and
@@ -30,26 +47,28 @@ pub(super) struct Incremental {
 }
 
 impl Incremental {
-    /// Follows the log from `offset` on in a file of `size` bytes. `db` is the database that
-    /// the log's next command takes for granted.
+    /// Follows the log from `from` on in a file of `size` bytes.
     ///
     /// # Errors
-    /// If the log does not have what follows.
+    /// If the log has been begun anew since, or does not have what follows.
     pub(super) fn new(
         file: Arc<File>,
         size: u64,
         log: &Log,
-        (offset, db): (u64, Option<u8>),
-    ) -> Result<Incremental, Gap> {
-        Ok(Incremental {
+        from: LogPoint,
+    ) -> io::Result<Incremental> {
+        let reader = log.patient_reader(from.offset).map_err(lost)?;
+        let incremental = Incremental {
             file,
             size,
-            reader: log.patient_reader(offset)?,
-            restarts: log.restarts(),
+            reader,
+            restarts: from.restarts,
             stream: Stream::default(),
-            pending: db.map(select).unwrap_or_default(),
-            read: offset,
-        })
+            pending: from.db.map(select).unwrap_or_default(),
+            read: from.offset,
+        };
+        // Another history has bytes at these offsets, too.
+        if incremental.follows(log) { Ok(incremental) } else { Err(begun_anew()) }
     }
 
     /// How far the log is in the file.
@@ -69,8 +88,12 @@ impl Incremental {
     /// What the system reports; nothing is lost, call it again.
     pub(super) fn write(&mut self, log: &Log, end: u64, second: Option<u64>) -> io::Result<()> {
         loop {
+            // An end of another history may be behind what was read.
+            if !self.follows(log) {
+                return Err(begun_anew());
+            }
             self.fill(log, end, second)?;
-            let is_last = self.read == end;
+            let is_last = self.read >= end;
             self.put()?;
             self.reader.advance_to(self.read - self.stream.held() as u64);
             if is_last {
@@ -82,11 +105,10 @@ impl Incremental {
     /// Reads what the log has up to `end`, but not too much of it.
     fn fill(&mut self, log: &Log, end: u64, second: Option<u64>) -> io::Result<()> {
         while self.read < end && self.pending.len() < WRITE_BYTES {
-            let lost = |gap| io::Error::other(format!("the log is not there: {gap:?}"));
             let pieces = log.read(self.read, WRITE_BYTES).map_err(lost)?;
             // Another history has bytes at these offsets, too.
             if !self.follows(log) {
-                return Err(io::Error::other("the log was begun anew"));
+                return Err(begun_anew());
             }
             for piece in pieces {
                 let left = usize::try_from(end - self.read).unwrap_or(usize::MAX);
@@ -125,5 +147,36 @@ impl Incremental {
             self.size += done as u64;
         }
         error
+    }
+}
+
+fn lost(gap: Gap) -> io::Error {
+    io::Error::other(format!("the log is not there: {gap:?}"))
+}
+
+fn begun_anew() -> io::Error {
+    io::Error::other("the log was begun anew")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_history_is_not_followed_into_the_file() {
+        let log = Log::default();
+        let file = || Arc::new(tempfile::tempfile().expect("a temporary file"));
+        log.append_command(0, &[b"A"]);
+        let point = LogPoint::end_of(&log);
+        let mut old = Incremental::new(file(), 0, &log, point).expect("it is there");
+        log.append_command(0, &[b"B"]);
+        old.write(&log, log.end(), None).expect("it is written");
+        let written = old.written();
+        for end in [0, point.offset, written + 100] {
+            log.restart(end);
+            assert!(old.write(&log, end, None).is_err(), "from {written} to {end}");
+            assert!(Incremental::new(file(), 0, &log, point).is_err(), "{end}");
+        }
+        assert_eq!(old.written(), written);
     }
 }

@@ -14,17 +14,30 @@ use crate::state::conditions::Condition;
 use crate::state::{Mail, Server};
 
 impl Writer {
-    /// Loads the dataset again if somebody asked for that. Where it cannot be loaded the process
-    /// ends, as Redis does.
+    /// Loads the dataset again if somebody asked for that, as soon as the files hold it. Where it
+    /// cannot be loaded the process ends, as Redis does.
     pub(super) fn reload_if_wanted(&mut self, quit: &AtomicBool) {
-        let waiting = self.server.aof.take_reloads();
-        if waiting.is_empty() {
+        if !self.server.aof.is_reload_wanted() {
             return;
         }
+        let server = Arc::clone(&self.server);
+        let _replacing = server.replacing.lock();
+        if !self.is_complete() {
+            return;
+        }
+        let waiting = server.aof.take_reloads();
         match self.reload(quit) {
             Ok(()) => waiting.into_iter().for_each(|one| one.answer(Ok(Value::ok()))),
             Err(LoadError::Stopped) => {}
             Err(error) => give_up(&error),
+        }
+    }
+
+    /// Whether the files are those of this dataset, or are not written at all.
+    fn is_complete(&self) -> bool {
+        match &self.open {
+            Some(open) => open.temporary.is_none() && open.incremental.follows(&self.server.log),
+            None => !self.server.settings.load().appendonly,
         }
     }
 

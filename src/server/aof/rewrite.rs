@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use super::base::{Form, Job, Written};
 use super::folder::{self, FolderError};
-use super::incremental::Incremental;
+use super::incremental::{Incremental, LogPoint};
 use super::writer::{Event, Open, Writer};
 use crate::base::Millis;
 use crate::base::error::with_causes;
@@ -51,8 +51,7 @@ struct Moment {
     walk: Walk,
     form: Form,
     needs: Needs,
-    offset: u64,
-    db: Option<u8>,
+    point: LogPoint,
 }
 
 fn now() -> Millis {
@@ -110,15 +109,19 @@ impl Writer {
         now().since(began).0 >= pause * MINUTE.0
     }
 
-    /// Begins a walk, and notes where the log stands; `None` if another walk is under way.
+    /// Begins a walk, and notes where the log stands; `None` if another walk is under way, or the
+    /// dataset is being replaced.
     fn moment(&self, settings: &Settings) -> Option<Moment> {
         let (server, form) = (&*self.server, Form::of(settings));
         let alone = server.keyspace.gate().exclusive();
+        if self.is_loading() {
+            return None;
+        }
         let needs = Needs::default();
         let encoder = || form.encoder(server, settings, &needs);
         let walk = server.keyspace.begin_snapshot(&alone, encoder)?;
         server.log_if_wanted();
-        Some(Moment { walk, form, needs, offset: server.log.end(), db: server.log.db() })
+        Some(Moment { walk, form, needs, point: LogPoint::end_of(&server.log) })
     }
 
     fn start_rewrite(&mut self) -> Result<(), FolderError> {
@@ -129,7 +132,7 @@ impl Writer {
             return Ok(());
         };
         let switched = if self.open.is_some() {
-            self.switch(&settings, moment.offset, moment.db)
+            self.switch(&settings, moment.point)
         } else {
             // With the file turned off the base is all there will be.
             Ok(u64::MAX)
@@ -143,30 +146,29 @@ impl Writer {
         }
     }
 
-    /// Goes on in a new incremental file with what follows `offset`; its number.
-    fn switch(
-        &mut self,
-        settings: &Settings,
-        offset: u64,
-        db: Option<u8>,
-    ) -> Result<u64, FolderError> {
+    /// Goes on in a new incremental file with what follows `point`; its number.
+    fn switch(&mut self, settings: &Settings, point: LogPoint) -> Result<u64, FolderError> {
         let log = &self.server.log;
         let open = self.open.as_mut().expect("there is a file to switch from");
         let old = open.manifest.increments.last().map(|part| self.folder.file(&part.name));
         let old = old.unwrap_or_default();
         let second = settings.aof_timestamp_enabled.then(|| unix_time().as_secs());
-        open.incremental.write(log, offset, second).map_err(FolderError::io("write", &old))?;
+        open.incremental
+            .write(log, point.offset, second)
+            .map_err(FolderError::io("write", &old))?;
         open.incremental.file.sync_data().map_err(FolderError::io("sync", &old))?;
         let part = open.manifest.next_increment(&self.folder.prefix);
-        let file = self.folder.create_file(&self.folder.file(&part.name))?;
+        let path = self.folder.file(&part.name);
+        let file = self.folder.create_file(&path)?;
         let mut manifest = open.manifest.clone();
         manifest.push_increment(part.clone());
         self.folder.write_manifest(&manifest)?;
         open.other_bytes += open.incremental.size;
         open.manifest = manifest;
-        open.incremental = Incremental::new(Arc::new(file), 0, log, (offset, db))
-            .expect("the old file's reader has kept it");
-        self.is_safe(offset);
+        // The dataset may have been replaced after the moment: then all of this is begun anew.
+        let incremental = Incremental::new(Arc::new(file), 0, log, point);
+        open.incremental = incremental.map_err(FolderError::io("follow the log into", &path))?;
+        self.is_safe(point.offset);
         Ok(part.seq)
     }
 
@@ -233,9 +235,14 @@ impl Writer {
             self.server.aof.rewrite_is_put_off();
             return Ok(());
         };
-        let at = (moment.offset, moment.db);
-        let incremental = Incremental::new(Arc::new(file), 0, &self.server.log, at);
-        let incremental = incremental.expect("the end of the log is there");
+        let log = &self.server.log;
+        let incremental = match Incremental::new(Arc::new(file), 0, log, moment.point) {
+            Ok(incremental) => incremental,
+            Err(error) => {
+                moment.walk.stop(&self.server.keyspace);
+                return Err(FolderError::io("follow the log into", &path)(error));
+            }
+        };
         self.open = Some(Open { manifest, incremental, other_bytes: 0, temporary: Some(path) });
         self.server.aof.set_phase(Phase::Beginning);
         self.spawn(moment, u64::MAX)

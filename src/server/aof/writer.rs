@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::base::Written;
 use super::folder::{self, Folder, FolderError};
-use super::incremental::Incremental;
+use super::incremental::{Incremental, LogPoint};
 use super::rewrite::Rewrite;
 use super::syncer::Syncer;
 use crate::config::Settings;
@@ -118,9 +118,10 @@ impl Writer {
         let alone = server.keyspace.gate().exclusive();
         server.log_if_wanted();
         let log = &server.log;
-        let incremental = Incremental::new(Arc::new(file), size.len(), log, (log.end(), log.db()));
+        let point = LogPoint::end_of(log);
+        let incremental = Incremental::new(Arc::new(file), size.len(), log, point);
         drop(alone);
-        let incremental = incremental.expect("the end of the log is there");
+        let incremental = incremental.expect("nobody has begun the log anew");
         let written = incremental.written();
         let other_bytes = total - size.len();
         self.open = Some(Open { manifest, incremental, other_bytes, temporary: None });
@@ -206,8 +207,11 @@ impl Writer {
         let second = settings.aof_timestamp_enabled.then_some(now.as_secs());
         let outcome = open.incremental.write(&server.log, end, second);
         let written = open.incremental.written();
+        let follows = open.incremental.follows(&server.log);
         self.publish();
         match outcome {
+            // It is begun anew at once.
+            Err(_) if !follows => {}
             Err(error) => self.fails("write to", &error),
             Ok(()) => {
                 if self.is_failing() && !server.aof.is_syncing.load(Ordering::Acquire) {

@@ -27,6 +27,7 @@ use crate::replication::transfer::{Mark, random_mark};
 use crate::replication::{Announced, LogReader};
 use crate::server::snapshot::give_way;
 use crate::state::Server;
+use crate::state::conditions::Condition;
 
 /// Bytes of the copy that leave together.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -186,7 +187,10 @@ impl Copies {
                 let encoder = RecordEncoder::new(compress, hints(&settings), clock).noting(&needs);
                 Box::new(encoder.speaking(form.dialect)) as Box<dyn Encode>
             };
-            let Some(walk) = server.keyspace.begin_snapshot(&pass, encoder) else {
+            // Half a dataset is none.
+            let is_loading = server.conditions.load().contains(Condition::LOADING);
+            let begin = || server.keyspace.begin_snapshot(&pass, encoder);
+            let Some(walk) = (!is_loading).then(begin).flatten() else {
                 drop(pass);
                 if events.iter().all(Sender::is_closed) {
                     return None;

@@ -266,6 +266,8 @@ impl Feeder<'_> {
     /// Sends a full copy; the log from there on.
     async fn copy<S: AsyncWrite>(&self, write: &mut WriteHalf<S>) -> Result<(LogReader, u64), End> {
         self.server.stats.sync_full.fetch_add(1, Ordering::Relaxed);
+        // It acknowledges when it has loaded all of it, which may be at once.
+        let before = self.acks.get();
         self.enter(Phase::WaitStart);
         let (waiting, mut events) = Waiting::new(&self.announced, now());
         self.replicator.copies().enroll(waiting);
@@ -313,7 +315,6 @@ impl Feeder<'_> {
         }
         self.set_phase(Phase::Online);
         if is_marked && self.ask != Ask::Legacy {
-            let before = self.acks.get();
             while self.acks.get() == before {
                 self.acked.notified().await;
             }

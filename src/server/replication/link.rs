@@ -261,6 +261,7 @@ impl Upstream {
         offset: u64,
     ) -> Result<(), Cut> {
         let server = Arc::clone(&self.server);
+        let _replacing = server.replacing.lock();
         let total = file.metadata()?.len();
         let shown = Shown::new(&server, Meanwhile::Nothing, total);
         server.disconnect_replicas();
@@ -284,6 +285,7 @@ impl Upstream {
     /// Replaces the dataset by one that was loaded beside it, in one moment.
     fn replace(&mut self, loaded: Loaded, id: Option<ReplId>, offset: u64) {
         let server = Arc::clone(&self.server);
+        let _replacing = server.replacing.lock();
         let pass = server.keyspace.gate().exclusive();
         server.disconnect_replicas();
         load::replace(&server, &pass, loaded.keyspace);
@@ -363,6 +365,7 @@ impl Upstream {
 
     /// Runs what was fed; replies go nowhere.
     fn run(&mut self, session: &mut Session) -> Progress {
+        let _replacing = self.server.replacing.lock();
         self.worker.clock.resync();
         let progress = session.run(&mut self.worker);
         session.out().clear();

@@ -68,13 +68,14 @@ pub(in crate::server) fn reload(
     server: &Server,
     how: Reload,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let pass = loop {
+    let (_replacing, pass) = loop {
+        let replacing = server.replacing.lock();
         let pass = server.keyspace.gate().exclusive();
         // Keys are put in place behind the back of any walk.
         if !server.keyspace.is_walked() {
-            break pass;
+            break (replacing, pass);
         }
-        drop(pass);
+        drop((pass, replacing));
         std::thread::sleep(RETRY);
     };
     if how.save {
@@ -127,8 +128,9 @@ fn fill_from(
 ) -> Result<file::Outcome, RdbError> {
     let mut host = FileHost {
         server,
-        // Its primary says when a replica's keys are gone.
-        keeps_expired: server.settings.load().replicaof.is_some(),
+        // Its primary says when a replica's keys are gone; replicas of a primary that goes on have
+        // to be told, which whoever removes them later does.
+        keeps_expired: !manner.resumes || server.settings.load().replicaof.is_some(),
         history: History::default(),
     };
     // DEBUG RELOAD, which does not resume, holds the exclusive gate.
@@ -193,7 +195,7 @@ impl Host for FileHost<'_> {
             "repl-id" => self.history.id = value.parse().ok(),
             "repl-offset" => self.history.offset = value.parse().ok(),
             "repl-stream-db" => self.history.db = value.parse().ok(),
-            "aof-base" | "aof-preamble" => self.keeps_expired = value != "0",
+            "aof-base" | "aof-preamble" if value != "0" => self.keeps_expired = true,
             _ => {}
         }
         if matches!(&*name, "redis-ver" | "valkey-ver" | "ctime" | "used-mem") {

@@ -33,6 +33,7 @@ use crate::keyspace::snapshot::Count;
 use crate::keyspace::{Chunk, Clock, Encode, Pass, Walk};
 use crate::persist::rdb::file::{Hints, Needs, RecordEncoder};
 use crate::state::Server;
+use crate::state::conditions::Condition;
 
 /// Chunks that a receiver may be behind: a megabyte, unless strings are larger than a chunk.
 const QUEUE: usize = 16;
@@ -120,10 +121,13 @@ pub(super) fn walk<M>(
 ) -> Result<M, Busy> {
     let (walk, noted) = loop {
         let pass = server.keyspace.gate().exclusive();
-        if urgency == Urgency::Preempts {
+        // Half a dataset is none.
+        let is_loading = server.conditions.load().contains(Condition::LOADING);
+        if urgency == Urgency::Preempts && !is_loading {
             server.keyspace.preempt_walk(&pass);
         }
-        match begin(server, &pass, needs) {
+        let begun = if is_loading { Err(Busy) } else { begin(server, &pass, needs) };
+        match begun {
             Ok(walk) => break (walk, moment()),
             Err(busy) if stop.load(Ordering::Relaxed) => return Err(busy),
             Err(Busy) => {}
