@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use support::Kind::{Redis, Redpoll};
-use support::{Client, Kind, TestServer, eventually, until};
+use support::{Client, Kind, TestServer, eventually, run_to_end, until};
 
 use crate::nodes::{follow, info};
 use crate::proxy::Proxy;
@@ -130,10 +130,13 @@ impl World {
         let node = &mut self.nodes[at];
         match how {
             "KILL" => node.server.kill(),
-            "TERM" => node.server.stop(),
             command => {
-                // It ends without an answer, or refuses.
-                drop(node.server.client().try_call(&command.split(' ').collect::<Vec<_>>()));
+                // It ends without an answer, or refuses: Redis does while it writes its first base.
+                if command == "TERM" {
+                    drop(run_to_end("kill", &["-TERM", &node.server.pid().to_string()]));
+                } else {
+                    drop(node.server.client().try_call(&command.split(' ').collect::<Vec<_>>()));
+                }
                 until(Duration::from_secs(10), || node.server.is_gone());
                 node.server.kill();
             }
