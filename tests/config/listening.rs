@@ -1,8 +1,9 @@
 //! CONFIG SET of what the node listens on.
 
-use std::net::TcpStream;
+use std::fs;
+use std::net::{TcpListener, TcpStream};
 
-use support::{TestServer, encode, free_port};
+use support::{TestServer, encode, eventually, free_port};
 
 fn listens(address: &str, port: u16) -> bool {
     TcpStream::connect((address, port)).is_ok()
@@ -52,5 +53,24 @@ fn an_address_that_cannot_be_had_leaves_the_old_ones() {
     let reason = "ERR CONFIG SET failed (possibly related to argument 'port') - Unable to listen \
                   on this port. Check server logs.";
     assert_eq!(refused.text(), reason);
+    assert_eq!(server.client().run("PING").to_string(), "+PONG");
+}
+
+/// The tests' servers are started again then; otherwise a port taken by chance would fail a test.
+#[test]
+fn a_node_whose_port_is_taken_says_so_and_ends() {
+    let mut server = TestServer::start(&[]);
+    server.kill();
+    let taken = TcpListener::bind(("127.0.0.1", server.port())).expect("it is free");
+    let log = server.folder().join("server.log");
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            eventually("it is said", || {
+                fs::read_to_string(&log).expect("a log").contains("Address already in use")
+            });
+            drop(taken);
+        });
+        server.restart();
+    });
     assert_eq!(server.client().run("PING").to_string(), "+PONG");
 }
