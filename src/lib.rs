@@ -27,4 +27,4 @@ pub mod admin;
 pub mod server;
 
 /// The Redis version we say we are where tools choose their paths by it.
-pub const REDIS_VERSION: &str = "7.2.4";
+pub const REDIS_VERSION: &str = "7.4.0";

@@ -1,7 +1,10 @@
-//! Client libraries on a live cluster, unchanged: redis-py, ioredis and the `redis` crate.
+//! Client libraries on live nodes and clusters, unchanged: redis-py, valkey-py, ioredis, node-redis
+//! and the `redis` crate.
 //!
 //! `scripts/test` installs the Python and Node libraries under target/test-tools; a missing one
 //! fails the test unless the variable `REDPOLL_CLIENTS` is `none`.
+
+mod failover;
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -36,12 +39,19 @@ fn ioredis_uses_the_cluster() {
 }
 
 #[test]
-fn redis_py_uses_every_type_of_a_single_node() {
+fn redis_py_and_valkey_py_use_every_type_of_a_single_node() {
     let Some(tools) = tools() else { return };
-    for protocol in ["2", "3"] {
+    for words in [["redis", "2"], ["redis", "3"], ["valkey", "3"]] {
         let python = tools.join("venv/bin/python");
-        run_on_one_node(Command::new(python).arg(script("single_client.py")).arg(protocol));
+        run_on_one_node(Command::new(python).arg(script("single_client.py")).args(words));
     }
+}
+
+#[test]
+fn node_redis_uses_every_type_of_a_single_node() {
+    let Some(tools) = tools() else { return };
+    let (modules, name) = (tools.join("node_modules"), script("single_node_redis.js"));
+    run_on_one_node(Command::new("node").env("NODE_PATH", modules).arg(name));
 }
 
 #[test]
@@ -154,7 +164,9 @@ fn tools() -> Option<PathBuf> {
     let named = std::env::var_os("REDPOLL_TEST_TOOLS").map(PathBuf::from);
     let tools = named.unwrap_or_else(|| target.join("test-tools"));
     let hint = "no client libraries: run scripts/test --setup, or set REDPOLL_CLIENTS=none";
-    assert!(tools.join("node_modules/ioredis").is_dir(), "{hint}");
+    for library in ["node_modules/ioredis", "node_modules/redis"] {
+        assert!(tools.join(library).is_dir(), "{hint}");
+    }
     assert!(tools.join("venv/bin/python").exists(), "{hint}");
     Some(tools)
 }

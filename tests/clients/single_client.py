@@ -1,18 +1,19 @@
-"""Uses one node as an application would, through redis-py. Arguments: PROTOCOL PORT.
+"""Uses one node as an application would, through redis-py or valkey-py. Arguments: LIBRARY
+PROTOCOL PORT.
 
 Prints `passed` at the end; any failure is an exception.
 """
 
+import importlib
 import sys
 import threading
 
-import redis
+redis = importlib.import_module(sys.argv[1])
+PROTOCOL, PORT = int(sys.argv[2]), int(sys.argv[3])
 
-PROTOCOL, PORT = int(sys.argv[1]), int(sys.argv[2])
 
-
-def connect():
-    return redis.Redis(port=PORT, protocol=PROTOCOL, decode_responses=True)
+def connect(**more):
+    return redis.Redis(port=PORT, protocol=PROTOCOL, decode_responses=True, **more)
 
 
 def equal(found, expected):
@@ -24,7 +25,7 @@ def collections(node):
     equal(node.lrange("list", -3, -1), ["997", "998", "999"])
     equal(node.lmove("list", "other", "LEFT", "RIGHT"), "0")
     equal(node.sadd("set", *range(1000)), 1000)
-    equal(node.smembers("set"), {str(n) for n in range(1000)})
+    equal(set(node.smembers("set")), {str(n) for n in range(1000)})
     equal(node.hset("hash", mapping={f"f{n}": n for n in range(1000)}), 1000)
     equal(len(node.hgetall("hash")), 1000)
     equal(node.zadd("zset", {f"m{n}": n / 2 for n in range(1000)}), 1000)
@@ -103,7 +104,41 @@ def streams(node):
     equal(node.xinfo_stream("stream")["length"], 10)
 
 
+def users(node):
+    rules = ["+get", "+ping", "+@connection"]
+    node.acl_setuser("reader", enabled=True, passwords=["+secret"], keys=["list*"], commands=rules)
+    node.set("list:note", "text")
+    reader = connect(username="reader", password="secret")
+    equal(reader.get("list:note"), "text")
+    for refused in (lambda: reader.get("set"), lambda: reader.delete("list:note")):
+        try:
+            refused()
+            raise AssertionError("it was not refused")
+        except redis.exceptions.NoPermissionError:
+            pass
+    try:
+        connect(username="reader", password="wrong").ping()
+        raise AssertionError("a wrong password was accepted")
+    except redis.exceptions.AuthenticationError:
+        pass
+
+
+def caching(node):
+    """What a client keeps by itself is forgotten when another one changes it."""
+    if PROTOCOL != 3 or redis.__name__ != "redis":
+        return
+    from redis.cache import CacheConfig
+
+    cached = connect(cache_config=CacheConfig())
+    node.set("cached", "old")
+    equal([cached.get("cached") for _ in range(3)], ["old"] * 3)
+    equal(len(cached.get_cache().collection), 1)
+    node.set("cached", "new")
+    while cached.get("cached") != "new":
+        pass
+
+
 node = connect()
-for story in (collections, transactions, waiting, messages, streams):
+for story in (collections, transactions, waiting, messages, streams, users, caching):
     story(node)
 print("passed")

@@ -1,6 +1,6 @@
 //! Whether two servers hold the same.
 
-use crate::{Client, Value};
+use crate::{Client, Value, is_usual_reference};
 
 /// Databases that tests use.
 const DATABASES: usize = 16;
@@ -16,7 +16,7 @@ const DATABASES: usize = 16;
 #[must_use]
 #[track_caller]
 pub fn digest(client: &mut Client) -> String {
-    if std::env::var_os("REDPOLL_REFERENCE").is_none() {
+    if is_usual_reference() {
         return client.run("DEBUG DIGEST").to_string();
     }
     let mut found = String::new();

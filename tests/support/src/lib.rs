@@ -24,6 +24,6 @@ pub use cluster::{NodeView, TestCluster, nodes_seen_by, suspect_after};
 pub use dataset::{digest, knows};
 pub use ports::free_port;
 pub use process::{program_exists, redis_cli, run_to_end};
-pub use server::{Kind, TestServer, reference, start_oracle};
+pub use server::{Kind, TestServer, is_usual_reference, reference, start_oracle};
 pub use value::Value;
 pub use wait::{eventually, eventually_within, until};

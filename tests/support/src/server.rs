@@ -303,6 +303,12 @@ impl Drop for TestServer {
     }
 }
 
+/// Is the reference Debian's redis-server 7.0?
+#[must_use]
+pub fn is_usual_reference() -> bool {
+    std::env::var_os("REDPOLL_REFERENCE").is_none()
+}
+
 /// The program of the reference's that ends so: `server`, `check-rdb` or `check-aof`.
 ///
 /// # Panics
