@@ -146,6 +146,13 @@ impl ControlLoop {
                 self.replicator.order(Order::HandOver { command, waiting });
                 return Ok(true);
             }
+            Request::Follows(primary) => {
+                // In a cluster the machine's state says so.
+                if self.bus.is_none() {
+                    self.note_primary(primary.as_ref());
+                }
+                return Ok(true);
+            }
             Request::RenameHistory => {
                 self.replicator.order(Order::RenameHistory { waiting });
                 return Ok(true);

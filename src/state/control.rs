@@ -50,6 +50,8 @@ pub enum Request {
     Pause(Option<Pause>),
     /// REPLICAOF: the primary to follow, or none.
     Follow(Option<(String, u16)>),
+    /// The node follows this primary by now, or none, whoever wanted that.
+    Follows(Option<(String, u16)>),
     /// FAILOVER.
     Failover(HandOver),
     /// DEBUG CHANGE-REPL-ID.

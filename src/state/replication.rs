@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::conditions::Condition;
-use super::{Mail, Server};
+use super::{Ask, Mail, Request, Server};
 use crate::base::{Millis, ReplId, Rng};
 use crate::keyspace::{Expiry, Pass};
 use crate::replication::sync::{Phase, Replica, Standing};
@@ -185,6 +185,7 @@ impl Server {
     /// Follows a primary from now on. Only the replication thread calls this.
     pub fn follow_primary(&self, host: String, port: u16, now: Millis) {
         let _alone = self.keyspace.gate().exclusive();
+        self.tell_control(Some((host.clone(), port)));
         let was_primary = {
             let mut role = self.replication.lock();
             let was_primary = role.upstream.is_none();
@@ -225,6 +226,7 @@ impl Server {
             }
             role.replicas.keys().copied().collect()
         };
+        self.tell_control(None);
         self.own_expiries.clear();
         self.log.forget_db();
         self.log_if_wanted();
@@ -233,6 +235,11 @@ impl Server {
         if new_name.is_some() {
             self.disconnect(&replicas);
         }
+    }
+
+    /// Has the settings say whom this node follows, also after a handover.
+    fn tell_control(&self, primary: Option<(String, u16)>) {
+        self.control.post(Ask { request: Request::Follows(primary), from: None });
     }
 
     /// Cuts off these replicas: they come back and hear of the new name.

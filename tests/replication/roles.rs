@@ -1,7 +1,7 @@
 //! Changes of roles: promotion, coming back, handing over.
 
 use support::Kind::{Redis, Redpoll};
-use support::eventually;
+use support::{TestServer, eventually};
 
 use crate::nodes::{
     expect_equal, fill, follow, info, number, settle, start, tell, wait_until_linked,
@@ -71,6 +71,12 @@ fn a_primary_hands_its_role_over() {
         });
         wait_until_linked(old);
         assert_eq!(info(old, "master_failover_state"), "no-failover");
+        // What CONFIG REWRITE would write.
+        let named = |node: &TestServer| {
+            node.client().run("CONFIG GET replicaof").items().pop().map(|value| value.text())
+        };
+        let expected = [Some(format!("127.0.0.1 {}", new.port())), Some(String::new())];
+        eventually("the settings follow", || [named(old), named(new)] == expected);
         fill(new, "b:");
         expect_equal(new, &[old]);
         assert_eq!(number(new, "sync_full"), 0);

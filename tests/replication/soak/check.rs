@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use support::{Client, Kind, TestServer, Value, eventually, reference, run_to_end, until};
+use support::{Client, Kind, TestServer, Value, encode, eventually, reference, run_to_end, until};
 
 use super::world::{Node, World};
 use crate::nodes::{expect_equal, info};
@@ -32,19 +32,36 @@ fn without(names: &[&str], value: &Value) -> Value {
     Value::Array(items.iter().enumerate().map(each).collect())
 }
 
+/// Sends all at once.
+fn ask_all(client: &mut Client, commands: &[Vec<&[u8]>]) -> Vec<Value> {
+    let bytes: Vec<u8> = commands.iter().flat_map(|command| encode(command)).collect();
+    client.send(&bytes).expect("the server reads");
+    commands.iter().map(|_| client.read().expect("the server answers")).collect()
+}
+
 fn contents(client: &mut Client) -> Contents {
     let mut found = Contents::new();
-    for db in 0..16 {
-        client.run(&format!("SELECT {db}"));
-        for key in client.run("KEYS *").items() {
-            let Value::Bulk(key) = key else { continue };
-            let digest = client.call(&[&b"DEBUG"[..], b"DIGEST-VALUE", &key]);
-            let until = client.call(&[&b"PEXPIRETIME"[..], &key]);
-            let mut shown = format!("{} until {until}", digest.items()[0].text());
-            if client.call(&[&b"TYPE"[..], &key]).text() == "stream" {
-                let more = client.call(&[&b"XINFO"[..], b"STREAM", &key, b"FULL"]);
-                shown += &format!(" {}", without(&OPEN, &more.timeless()));
-            }
+    for db in (0..16).map(|db: u8| db.to_string()) {
+        let select = vec![&b"SELECT"[..], db.as_bytes()];
+        let keys = ask_all(client, &[select, vec![b"KEYS", b"*"]]).remove(1).items();
+        let keys = keys.iter().filter_map(|key| match key {
+            Value::Bulk(key) => Some(key.as_slice()),
+            _ => None,
+        });
+        let keys: Vec<&[u8]> = keys.collect();
+        let questions = keys.iter().flat_map(|&key| {
+            [
+                vec![&b"DEBUG"[..], b"DIGEST-VALUE", key],
+                vec![&b"PEXPIRETIME"[..], key],
+                // An error for other types.
+                vec![&b"XINFO"[..], b"STREAM", key, b"FULL"],
+            ]
+        });
+        let answers = ask_all(client, &questions.collect::<Vec<_>>());
+        for (key, answers) in keys.iter().zip(answers.chunks(3)) {
+            let [digest, until, stream] = answers else { unreachable!("three answers each") };
+            let stream = without(&OPEN, &stream.timeless());
+            let shown = format!("{} until {until}, {stream}", digest.items()[0].text());
             found.insert(format!("{db}/{}", key.escape_ascii()), shown);
         }
     }
