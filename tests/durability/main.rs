@@ -4,8 +4,9 @@
 //! `REDPOLL_ROUNDS` crashes as many primaries; without it a few, to know that it works.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use support::{Client, TestServer, encode, eventually};
+use support::{Client, Stop, TestServer, encode, eventually, until};
 
 /// Connections that write at the same time.
 const WRITERS: usize = 4;
@@ -131,9 +132,11 @@ fn crash(pair: &mut Pair) -> (usize, usize) {
             })
             .collect();
         let enough = || answers.load(Ordering::Relaxed) >= enough;
-        eventually("writes are answered", enough);
+        let ending = Stop(&stop);
+        let was_enough = until(Duration::from_secs(120), enough);
         pair.primary.kill();
-        stop.store(true, Ordering::Relaxed);
+        drop(ending);
+        assert!(was_enough, "writes are answered");
         writers.into_iter().flat_map(|writer| writer.join().expect("a writer")).collect()
     });
     let mut client = pair.replica.client();

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use support::{Client, Kind, TestServer, encode, eventually, start_oracle};
+use support::{Client, Kind, Stop, TestServer, encode, eventually, start_oracle};
 
 const MIB: u64 = 1 << 20;
 const LIMIT: u64 = 64 * MIB;
@@ -63,13 +63,14 @@ fn write_together(server: &TestServer, extra: &[&str]) -> (u64, u64) {
             }
             peak.max(used(&mut client))
         });
+        let ending = Stop(&done);
         let write = |writer| {
             let count = write(port, writer, WRITTEN / WRITERS, extra);
             refused.fetch_add(count, Ordering::Relaxed);
         };
         let writers: Vec<_> = (0..WRITERS).map(|n| scope.spawn(move || write(n))).collect();
         writers.into_iter().for_each(|writer| writer.join().expect("a writer"));
-        done.store(true, Ordering::Relaxed);
+        drop(ending);
         peak = watcher.join().expect("the watcher");
     });
     (peak, refused.into_inner())

@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use support::{Client, TestServer, encode, eventually, until};
+use support::{Client, Stop, TestServer, encode, until};
 
 const ROUNDS: u64 = 5;
 const WRITERS: u64 = 5;
@@ -204,9 +204,12 @@ fn run(
         });
         until(Duration::from_millis(rng.u64(1..120)), || false);
         // On a busy machine even the first answer may take its time.
-        eventually("a write is answered", || answers.load(Ordering::Relaxed) > 0);
+        let is_answered = || answers.load(Ordering::Relaxed) > 0;
+        let is_tested = until(Duration::from_secs(120), is_answered);
+        let ending = Stop(ended);
         end(server);
-        ended.store(true, Ordering::Relaxed);
+        drop(ending);
+        assert!(is_tested, "no write is answered");
         for (known, writer) in known.iter_mut().zip(writers) {
             *known = writer.join().expect("a writer");
         }
@@ -247,7 +250,7 @@ fn nothing_acknowledged_is_lost_when_a_server_is_told_to_end() {
     nothing_is_lost(&["--appendonly", "yes", "--appendfsync", "no"], TestServer::stop);
     nothing_is_lost(&[], |server| {
         drop(server.client().try_call(&["SHUTDOWN", "SAVE"]));
-        assert!(until(Duration::from_secs(30), || server.is_gone()), "it does not end");
+        assert!(until(Duration::from_secs(120), || server.is_gone()), "it does not end");
         server.kill();
     });
 }

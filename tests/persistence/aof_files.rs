@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use support::{Client, TestServer, eventually, free_port};
+use support::{Client, Stop, TestServer, eventually, free_port};
 
 use crate::aof_dataset::{add, digest, files, fill, info, rewrite};
 
@@ -47,10 +47,10 @@ fn rewrite_under_load(more: &[&str]) {
             let stop = &stop;
             scope.spawn(move || churn(port, seed, stop));
         }
+        let _ending = Stop(&stop);
         for _ in 0..4 {
             rewrite(&mut client);
         }
-        stop.store(true, Ordering::Relaxed);
     });
     let before = digest(&mut client);
     assert_eq!(files(&server).len(), 2);

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use support::{Client, TestServer, eventually, run_to_end};
+use support::{Client, TestServer, Value, eventually, run_to_end};
 use tempfile::TempDir;
 
 use crate::aof_dataset::{digest, files, info, rewrite};
@@ -28,24 +28,42 @@ fn make_room(server: &TestServer) {
     assert!(done, "{told}");
 }
 
+/// A connection that notices when it is not answered because the disk is full.
+struct Writer {
+    client: Client,
+    other: Client,
+}
+
+impl Writer {
+    fn connect(server: &TestServer) -> Writer {
+        let (mut client, other) = (server.client(), server.client());
+        client.set_read_limit(Duration::from_millis(200));
+        Writer { client, other }
+    }
+
+    /// `None` if the disk is full and there is no answer.
+    fn call(&mut self, words: &[&str]) -> Option<Value> {
+        let mut answer = self.client.try_call(words);
+        while answer.is_err() && info(&mut self.other, "aof_last_write_status") == "ok" {
+            answer = self.client.read();
+        }
+        answer.ok()
+    }
+}
+
 /// Sets keys until one is refused, or not answered because the disk is full; how many were
 /// acknowledged.
 fn fill(server: &TestServer) -> usize {
     let value = "v".repeat(1000);
-    let (mut client, mut other) = (server.client(), server.client());
-    client.set_read_limit(Duration::from_millis(200));
+    let mut writer = Writer::connect(server);
     for number in 0..2000 {
-        let mut answer = client.try_call(&["SET", &format!("key:{number}"), &value]);
-        while answer.is_err() && info(&mut other, "aof_last_write_status") == "ok" {
-            answer = client.read();
-        }
-        match answer {
-            Ok(reply) if reply.is_ok() => {}
-            Ok(reply) => {
+        match writer.call(&["SET", &format!("key:{number}"), &value]) {
+            Some(reply) if reply.is_ok() => {}
+            Some(reply) => {
                 assert!(reply.to_string().contains(REFUSAL), "{reply}");
                 return number;
             }
-            Err(_) => return number,
+            None => return number,
         }
     }
     panic!("the disk never was full");
@@ -216,9 +234,8 @@ fn survives_a_full_file_system(fsync: &str) {
         set(&mut client, &format!("{round}:"), 50);
         disk.fill();
         // What is not in a file yet is not acknowledged, or is in the log.
-        client.set_read_limit(Duration::from_secs(2));
-        let mut taken = 0;
-        while client.try_call(&["INCR", &format!("{round}:count")]).is_ok_and(|r| !r.is_error()) {
+        let (mut writer, mut taken) = (Writer::connect(&server), 0);
+        while writer.call(&["INCR", &format!("{round}:count")]).is_some_and(|r| !r.is_error()) {
             taken += 1;
         }
         let mut client = server.client();

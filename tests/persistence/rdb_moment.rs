@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use support::{Client, TestServer, eventually};
+use support::{Client, Stop, TestServer, eventually};
 
 use crate::aof_dataset::info;
 
@@ -37,6 +37,7 @@ fn what_changes_together_is_together_in_every_snapshot() {
             let done = &done;
             scope.spawn(move || write(port, writer, done));
         }
+        let _ending = Stop(&done);
         let mut client = server.client();
         for _ in 0..SNAPSHOTS {
             let saves = info(&mut client, "rdb_saves");
@@ -62,6 +63,5 @@ fn what_changes_together_is_together_in_every_snapshot() {
             };
             assert_eq!(fields(&mut copied, "left"), fields(&mut copied, "right"));
         }
-        done.store(true, Ordering::Relaxed);
     });
 }

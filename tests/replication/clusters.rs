@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use support::Kind::{Redis, Redpoll};
 use support::{
-    Client, Kind, TestCluster, TestServer, Value, eventually, nodes_seen_by, suspect_after,
+    Client, Kind, Stop, TestCluster, TestServer, Value, eventually, nodes_seen_by, suspect_after,
 };
 
 use crate::nodes::{info, settle};
@@ -36,15 +36,6 @@ fn cluster() -> (TestCluster, Vec<TestServer>) {
 
 fn is_primary(node: &TestServer) -> bool {
     info(node, "role") == "master"
-}
-
-/// Ends the writer, whatever happens.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// Increments a counter wherever it is served, until told to stop; what was acknowledged last.

@@ -23,7 +23,7 @@ fn a_command_of_the_primary_that_fails_is_counted_or_ends_the_replica() {
             client.run(line);
         }
         settle(&primary, &[&replica]);
-        assert_eq!(number(&replica, "unexpected_error_replies"), 2);
+        eventually("it is counted", || info(&replica, "unexpected_error_replies") == "2");
         assert_eq!(replica.client().run("GET after").text(), "value");
 
         // Clients may write here: that explains it.

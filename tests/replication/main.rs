@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nodes::{expect_equal, fill, follow, info, number, settle, start, wait_until_linked};
 use proxy::Proxy;
 use support::Kind::{Redis, Redpoll};
-use support::{Client, Kind, TestServer, eventually};
+use support::{Client, Kind, Stop, TestServer, eventually};
 
 /// Who follows whom.
 const PAIRS: [(Kind, Kind); 3] = [(Redis, Redpoll), (Redpoll, Redis), (Redpoll, Redpoll)];
@@ -212,13 +212,13 @@ fn a_replica_loads_its_dataset_again_under_the_stream() {
                 }
             }
         });
+        let _ending = Stop(&stop);
         for command in ["DEBUG LOADAOF", "DEBUG RELOAD"].repeat(6) {
             let is_quiet = || info(&replica, "aof_rewrite_in_progress") == "0";
             eventually("the file is complete", is_quiet);
             // A snapshot of this moment may have to wait for another.
             eventually("it is loaded", || replica.client().run(command).is_ok());
         }
-        stop.store(true, Ordering::Relaxed);
     });
     expect_equal(&primary, &[&replica]);
     assert_eq!(number(&primary, "sync_full"), 1);

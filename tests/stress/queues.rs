@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use support::Client;
+use support::{Client, Stop};
 
 use crate::{Run, pipeline, run};
 
@@ -115,6 +115,7 @@ fn every_element_is_popped_once_and_in_order() {
     run(|run| {
         let (mut pushed, mut popped) = (Vec::new(), Vec::new());
         std::thread::scope(|scope| {
+            let ending = Stop(&run.done);
             let spawn = |actor| scope.spawn(move || consume(run, actor));
             let consumers: Vec<_> = (10..10 + CONSUMERS).map(spawn).collect();
             for actor in 20..20 + MOVERS {
@@ -126,7 +127,7 @@ fn every_element_is_popped_once_and_in_order() {
             for producer in producers {
                 pushed.extend(producer.join().expect("no failure"));
             }
-            run.done.store(true, Ordering::SeqCst);
+            drop(ending);
             for consumer in consumers {
                 let elements = consumer.join().expect("no failure");
                 assert_in_order(&elements);

@@ -11,7 +11,7 @@ use super::world::{Node, World};
 use crate::nodes::{expect_equal, info};
 
 /// How long what has expired may be seen on one side only.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Everything of a node: what is behind every key of every database.
 type Contents = BTreeMap<String, String>;

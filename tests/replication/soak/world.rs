@@ -10,7 +10,7 @@ use crate::nodes::{follow, info};
 use crate::proxy::Proxy;
 
 /// How long a primary may take to hand its role over before that is given up.
-const HANDOVER_LIMIT: Duration = Duration::from_secs(20);
+const HANDOVER_LIMIT: Duration = Duration::from_secs(120);
 
 pub struct Node {
     pub server: TestServer,
@@ -27,6 +27,9 @@ pub struct Node {
 pub struct World {
     pub nodes: Vec<Node>,
 }
+
+/// How long a node may take to end, unless it refuses to.
+const ENDING_LIMIT: Duration = Duration::from_secs(10);
 
 /// How a node ends.
 const ENDINGS: &[&str] = &["KILL", "TERM", "SHUTDOWN SAVE", "SHUTDOWN NOSAVE", "SHUTDOWN"];
@@ -137,7 +140,7 @@ impl World {
                 } else {
                     drop(node.server.client().try_call(&command.split(' ').collect::<Vec<_>>()));
                 }
-                until(Duration::from_secs(10), || node.server.is_gone());
+                until(ENDING_LIMIT, || node.server.is_gone());
                 node.server.kill();
             }
         }

@@ -26,4 +26,4 @@ pub use ports::free_port;
 pub use process::{program_exists, redis_cli, run_to_end};
 pub use server::{Kind, TestServer, is_usual_reference, reference, start_oracle};
 pub use value::Value;
-pub use wait::{eventually, eventually_within, until};
+pub use wait::{Stop, eventually, eventually_within, until};

@@ -1,5 +1,6 @@
 //! Waiting for something to become true: the one place where a test may sleep.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// A failure takes so long to be seen; a machine that stands still for a while must not be one.
@@ -35,5 +36,15 @@ pub fn until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
             return false;
         }
         std::thread::sleep(POLL);
+    }
+}
+
+/// Sets a flag when it is dropped: threads of a scope that go on until then end even if the test
+/// fails in between, which would otherwise wait for them for ever.
+pub struct Stop<'a>(pub &'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
