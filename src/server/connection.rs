@@ -146,9 +146,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Whether replies that have just been made are to be written a turn later: when all connections
-    /// that had something to read have run. The writes then follow each other at once, and a client
-    /// with several connections is woken for the first, not for every one.
+    /// Whether replies that have just been made are to be written a turn later: when all
+    /// connections that had something to read have run. The writes then follow each other at once,
+    /// and a client with several connections is woken for the first, not for every one.
     fn puts_off(&mut self, cx: &Context<'_>) -> bool {
         let news = !self.session.out().is_empty() && self.queue.is_empty();
         self.put_off = news && !self.put_off;

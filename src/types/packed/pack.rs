@@ -277,7 +277,8 @@ impl Pack {
 impl Drop for Pack {
     fn drop(&mut self) {
         if !self.is_shared() {
-            // SAFETY: by the invariant the block was allocated with the size of its form and length.
+            // SAFETY: by the invariant the block was allocated with the size of its form and
+            // length.
             unsafe {
                 dealloc(self.base(), layout(block_bytes(self.form(), self.total())));
             }
