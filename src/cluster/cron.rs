@@ -7,8 +7,6 @@ use super::frame::HeartbeatKind;
 use super::machine::{Action, Machine};
 use crate::base::{Millis, NodeId};
 
-/// A handshake is given at least this long.
-const HANDSHAKE_TIMEOUT_MIN: Millis = Millis(1000);
 /// Every this many crons the node that answered longest ago, of a few drawn at random, is pinged.
 const RANDOM_PING_EVERY: u64 = 10;
 const RANDOM_PING_DRAWS: usize = 5;
@@ -20,6 +18,7 @@ impl Machine {
         for id in self.table.ids() {
             if id != self.my_id() {
                 self.tend_link(id);
+                self.meet_again(id);
             }
         }
         if self.cron_count.is_multiple_of(RANDOM_PING_EVERY) {
@@ -45,7 +44,7 @@ impl Machine {
         if node.has(NodeFlags::NOADDR) {
             return;
         }
-        let patience = self.settings.node_timeout.max(HANDSHAKE_TIMEOUT_MIN);
+        let patience = self.handshake_patience();
         if node.is_handshake() && self.now.since(node.created) > patience {
             debug!(node = %id, "handshake timed out");
             self.remove_node(id);

@@ -10,8 +10,10 @@ use super::frame::{Header, HeartbeatKind};
 use super::link::{Direction, LinkId};
 use super::machine::Machine;
 use super::node::{Address, Node};
-use crate::base::NodeId;
+use crate::base::{Millis, NodeId};
 
+/// A handshake is given at least this long.
+const TIMEOUT_MIN: Millis = Millis(1000);
 /// How many nodes the table takes; gossip and MEET stop adding there.
 pub const NODES_MAX: usize = 4096;
 
@@ -42,6 +44,25 @@ impl Machine {
         if let Some(address) = self.address_of(link, header) {
             self.start_handshake(address, NodeFlags::empty());
         }
+    }
+
+    /// Greets a node again that has answered an operator's MEET but has opened no link since: its
+    /// own handshake with this node may have timed out, and then it takes us for a stranger, whom
+    /// it never tells the others of.
+    pub(super) fn meet_again(&mut self, id: NodeId) {
+        let (now, patience) = (self.now, self.handshake_patience());
+        let Some(node) = self.table.get_mut(id) else { return };
+        let Some((link, at)) = node.outbound.zip(node.met_at) else { return };
+        if now.since(at) > patience {
+            info!(node = %id, "not taken in yet: meeting again");
+            node.met_at = Some(now);
+            self.send_heartbeat(link, HeartbeatKind::Meet);
+        }
+    }
+
+    /// How long a handshake may take.
+    pub(super) fn handshake_patience(&self) -> Millis {
+        self.settings.node_timeout.max(TIMEOUT_MIN)
     }
 
     /// Where a frame says, and shows, that its sender is.
@@ -123,6 +144,7 @@ impl Machine {
         }
         let Some(node) = self.table.get_mut(header.sender) else { return true };
         node.data_received = self.now;
+        node.met_at = node.has(NodeFlags::MEET).then_some(self.now);
         node.flags -= NodeFlags::HANDSHAKE | NodeFlags::MEET;
         let role = header.flags & (NodeFlags::PRIMARY | NodeFlags::REPLICA);
         // Whoever names a primary is a replica; follow_role fills that in.

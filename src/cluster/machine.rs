@@ -316,7 +316,12 @@ impl Machine {
                 &mut node.data_received,
                 &mut node.failed_at,
             ];
-            let optional = [&mut node.ping_sent, &mut node.voted_at, &mut node.orphaned_since];
+            let optional = [
+                &mut node.ping_sent,
+                &mut node.voted_at,
+                &mut node.orphaned_since,
+                &mut node.met_at,
+            ];
             let times = times.into_iter().chain(optional.into_iter().flatten());
             for time in times.chain(node.failure_reports.values_mut()) {
                 *time = (*time).min(now);

@@ -81,6 +81,9 @@ pub struct Node {
     pub outbound: Option<LinkId>,
     /// The link opened by the peer.
     pub inbound: Option<LinkId>,
+    /// When this node, told by an operator, greeted it last, as long as it has not opened a link of
+    /// its own: it may not have taken us in.
+    pub met_at: Option<Millis>,
     /// A connection attempt of ours is under way.
     pub connecting: bool,
 }
@@ -110,6 +113,7 @@ impl Node {
             failure_reports: BTreeMap::new(),
             outbound: None,
             inbound: None,
+            met_at: None,
             connecting: false,
         }
     }

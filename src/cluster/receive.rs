@@ -70,7 +70,8 @@ impl Machine {
                 self.close_link(before); // the peer has given it up for this one
             }
             self.links.get_mut(&link_id)?.node = Some(sender);
-            self.table.get_mut(sender)?.inbound = Some(link_id);
+            let node = self.table.get_mut(sender)?;
+            (node.inbound, node.met_at) = (Some(link_id), None);
         }
         Some(sender)
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::cluster::admin::{Admin, AdminContext, Failover, LocalKeys};
 use crate::resp::Value;
 
-struct NoKeys;
+pub(super) struct NoKeys;
 
 impl LocalKeys for NoKeys {
     fn count_in_slot(&self, _: Slot) -> u64 {

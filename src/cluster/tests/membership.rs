@@ -1,6 +1,8 @@
 //! Who gets in, who stays out, and where they are.
 
+use super::failover::NoKeys;
 use super::*;
+use crate::cluster::admin::{Admin, AdminContext};
 
 #[test]
 fn a_stranger_is_answered_but_only_a_meet_lets_it_in() {
@@ -41,6 +43,38 @@ fn a_handshake_that_is_not_answered_is_given_up() {
     assert_eq!(stage.machine.table().node_count(), 6);
     stage.pass(Millis(200), "bcde");
     assert_eq!(stage.machine.table().node_count(), 5);
+}
+
+#[test]
+fn whoever_has_not_taken_us_in_is_met_again() {
+    let mut stage = Stage::new();
+    let meet = Admin::Meet { ip: "10.0.0.6".to_owned(), port: 6379, bus_port: 16379 };
+    let cx = AdminContext { keys: &NoKeys, tls: false };
+    stage.machine.admin(stage.now, &meet, cx, &mut stage.actions).expect("a valid address");
+    stage.pass(Millis(100), "bcde");
+    let guest = stage.machine.table().iter().find(|node| node.is_handshake()).expect("met").id;
+    let out = stage.new_link();
+    stage.step(Input::Connected { node: guest, link: out, local_ip: String::new() });
+    let header = stage.header_of('f');
+    // It answers all that comes on our link.
+    let meets_in = |stage: &mut Stage, tenths: u64| {
+        stage.actions.clear();
+        for _ in 0..tenths {
+            stage.hear_on(out, header.clone(), heartbeat(HeartbeatKind::Pong, vec![]));
+            stage.pass(Millis(100), "bcde");
+        }
+        let is_meet = |frame: &&Frame| match &frame.body {
+            Body::Heartbeat(heartbeat) => heartbeat.kind == HeartbeatKind::Meet,
+            _ => false,
+        };
+        stage.sent_on(&[out]).iter().filter(is_meet).count()
+    };
+    assert_eq!(meets_in(&mut stage, 10), 0, "it has some time");
+    assert_eq!(meets_in(&mut stage, 20), 2);
+    let inbound = stage.accept("10.0.0.6");
+    let ping = heartbeat(HeartbeatKind::Ping, vec![]);
+    stage.hear_on(inbound, stage.header_of('f'), ping);
+    assert_eq!(meets_in(&mut stage, 30), 0, "it has opened a link: it knows us");
 }
 
 #[test]
