@@ -55,6 +55,11 @@ impl Durability {
         self.settle();
     }
 
+    /// Another history was begun: nothing of it is on disk, whatever was of the one before.
+    pub fn begin_anew(&self) {
+        self.on_disk.store(0, Ordering::SeqCst);
+    }
+
     /// Replica number `replica` has applied the log up to `applied` and has it on its disk up to
     /// `on_disk`. Neither goes back.
     pub fn acknowledged(&self, replica: u64, applied: u64, on_disk: u64) {

@@ -126,3 +126,24 @@ fn a_password_is_given_to_the_primary() {
         wait_until_linked(&replica);
     }
 }
+
+/// How far the history before was on the disk says nothing of the one that takes its place.
+#[test]
+fn what_a_replica_has_on_its_disk_is_counted_anew_with_a_copy() {
+    let aof = ["--appendonly", "yes", "--appendfsync", "always"];
+    let (primary, replica) = (start(Redpoll, &[]), start(Redpoll, &aof));
+    let large = "x".repeat(100_000);
+    assert!(replica.client().call(&["SET", "own", &large]).is_ok());
+    // From now on nobody syncs what is written.
+    tell(&replica, "CONFIG SET appendfsync no");
+    follow(&replica, primary.port());
+    settle(&primary, &[&replica]);
+    eventually("the file is begun anew", || {
+        replica.log().contains("append-only file rewritten")
+            && info(&replica, "aof_rewrite_in_progress") == "0"
+    });
+    let mut client = primary.client();
+    assert!(client.run("SET a 1").is_ok());
+    assert_eq!(client.run("WAIT 1 20000").int(), 1);
+    assert_eq!(client.run("WAITAOF 0 1 1500").items()[1].int(), 0);
+}

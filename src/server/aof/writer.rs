@@ -284,8 +284,18 @@ impl Writer {
     /// The log is safe up to `offset`.
     pub(super) fn is_safe(&mut self, offset: u64) {
         self.synced = offset;
-        if self.server.aof.phase() == Phase::On {
-            self.server.durability.synced(offset);
+        if self.server.aof.phase() != Phase::On {
+            return;
+        }
+        let (log, durability) = (&self.server.log, &self.server.durability);
+        let is_stale = |open: &Open| !open.incremental.follows(log);
+        if self.open.as_ref().is_some_and(is_stale) {
+            return;
+        }
+        durability.synced(offset);
+        // The offset may have become one of a history that is gone.
+        if self.open.as_ref().is_some_and(is_stale) {
+            durability.begin_anew();
         }
     }
 

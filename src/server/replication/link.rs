@@ -299,6 +299,7 @@ impl Upstream {
     fn take_history(&mut self, _: &Pass<'_>, id: Option<ReplId>, offset: u64, db: u8) {
         let server = &*self.server;
         server.log.restart(offset);
+        server.durability.begin_anew();
         server.log.set_db(Some(db));
         let mut role = server.replication.lock();
         // A history without a name is shared with nobody.
