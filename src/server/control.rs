@@ -135,11 +135,7 @@ impl ControlLoop {
         let waiting = ask.from;
         let answer = match ask.request {
             Request::Follow(primary) => {
-                self.note_primary(primary.as_ref());
-                self.replicator.order(match primary {
-                    Some((host, port)) => Order::Follow { host, port, waiting },
-                    None => Order::Lead { done: None, waiting },
-                });
+                self.follow(primary, waiting);
                 return Ok(true);
             }
             Request::Failover(command) => {
@@ -147,10 +143,7 @@ impl ControlLoop {
                 return Ok(true);
             }
             Request::Follows(primary) => {
-                // In a cluster the machine's state says so.
-                if self.bus.is_none() {
-                    self.note_primary(primary.as_ref());
-                }
+                self.note_handover(primary.as_ref());
                 return Ok(true);
             }
             Request::RenameHistory => {
@@ -207,6 +200,21 @@ impl ControlLoop {
         };
         answer_to(waiting, answer);
         Ok(true)
+    }
+
+    fn follow(&mut self, primary: Option<(String, u16)>, waiting: Option<Waiting>) {
+        self.note_primary(primary.as_ref());
+        self.replicator.order(match primary {
+            Some((host, port)) => Order::Follow { host, port, waiting },
+            None => Order::Lead { done: None, waiting },
+        });
+    }
+
+    fn note_handover(&mut self, primary: Option<&(String, u16)>) {
+        // In a cluster the machine's state says so.
+        if self.bus.is_none() {
+            self.note_primary(primary);
+        }
     }
 }
 
