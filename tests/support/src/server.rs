@@ -309,7 +309,7 @@ pub fn is_usual_reference() -> bool {
     std::env::var_os("REDPOLL_REFERENCE").is_none()
 }
 
-/// The program of the reference's that ends so: `server`, `check-rdb` or `check-aof`.
+/// The program of the reference's that ends so: `server` or `check-rdb`.
 ///
 /// # Panics
 /// If `REDPOLL_REFERENCE` is no path that ends in `-server`.
