@@ -48,7 +48,7 @@ impl OwnExpiries {
 
     /// Takes out one that is due.
     pub fn take_due(&self, now: Millis) -> Option<Name> {
-        if self.len() == 0 {
+        if self.is_empty() {
             return None;
         }
         let mut inner = self.inner.lock();
