@@ -29,6 +29,10 @@ use crate::state::conditions::Condition;
 const TICK: Duration = Duration::from_millis(100);
 /// Unless every write is waited for, what comes within this time is written together.
 const GATHER: Duration = Duration::from_millis(1);
+/// Where every write is waited for: who was answered by the latest sync may write again at once.
+/// For so long it is seen whether they do, if a sync takes several times as long.
+const GATHER_STEP: Duration = Duration::from_micros(100);
+const GATHER_STEPS_MIN: u32 = 4;
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// A sync that takes longer than this is counted as delayed.
 const SYNC_PATIENCE: Duration = Duration::from_secs(2);
@@ -72,6 +76,8 @@ pub(super) struct Writer {
     synced: u64,
     /// When the latest sync began.
     synced_at: Duration,
+    /// How long it took, and how many waited for it or for the next, if every write is waited for.
+    crowd: (Duration, usize),
     /// When a failed write is tried again.
     retry_at: Duration,
 }
@@ -93,6 +99,7 @@ impl Writer {
             rewrites: 0,
             synced: 0,
             synced_at: Duration::ZERO,
+            crowd: (Duration::ZERO, 0),
             retry_at: Duration::ZERO,
         })
     }
@@ -200,6 +207,7 @@ impl Writer {
         if self.is_resting() {
             return false;
         }
+        self.gather();
         let Some(open) = &mut self.open else { return false };
         let now = unix_time();
         let (server, settings) = (Arc::clone(&self.server), self.server.settings.load_full());
@@ -223,6 +231,29 @@ impl Writer {
         written != before
     }
 
+    /// Before a sync that takes long: lets those come who write again as soon as they are answered,
+    /// as long as they do and for half of that time at most. Otherwise the first of them would have
+    /// a sync for themselves, and the others wait for two.
+    fn gather(&self) {
+        let (took, expected) = self.crowd;
+        let durability = &self.server.durability;
+        let mut seen = durability.waiting();
+        let steps = (took / 2).as_micros() / GATHER_STEP.as_micros();
+        if seen == 0 || took < GATHER_STEP * GATHER_STEPS_MIN {
+            return;
+        }
+        for _ in 0..steps {
+            if seen >= expected {
+                return;
+            }
+            std::thread::sleep(GATHER_STEP);
+            let waiting = durability.waiting();
+            if std::mem::replace(&mut seen, waiting) == waiting {
+                return;
+            }
+        }
+    }
+
     /// Shows sizes, and how far the file is behind the log.
     fn publish(&self) {
         let Some(open) = &self.open else { return };
@@ -242,6 +273,7 @@ impl Writer {
             if !held_back {
                 self.sync_now();
             }
+            self.crowd = (unix_time().saturating_sub(now), self.server.durability.waiting());
             self.is_safe(written);
             return;
         }
