@@ -65,7 +65,7 @@ impl Sweep {
                     false => return,
                 }
             }
-            if conditions.contains(Condition::WRITES_WAIT) {
+            if conditions.intersects(Condition::WRITES_WAIT) {
                 return;
             }
             let lapsed = |place: Place, removed: Removed<'_>| match removed {
