@@ -92,6 +92,11 @@ impl Walk {
         while visits > 0 && self.own.encoder.out().len() < CHUNK_BYTES {
             let Some(&(db, index)) = self.todo.last() else { return false };
             let database = keyspace.by_index(index).expect("it was in use");
+            if !database.occupancy(false).contains(self.slot) {
+                // What was here when the walk began was captured before it went.
+                self.turn_to_next_slot();
+                continue;
+            }
             let mut store = database.slot(self.slot).lock();
             visits -= 1;
             let (epoch, own) = (self.active.epoch, &mut self.own);
@@ -107,13 +112,17 @@ impl Walk {
             }
             store.set_captured(epoch);
             drop(store);
-            self.position = 0;
-            self.slot = Slot::new(self.slot.number() + 1).unwrap_or_else(|| {
-                self.todo.pop();
-                Slot::new(0).expect("slot 0")
-            });
+            self.turn_to_next_slot();
         }
         !self.todo.is_empty()
+    }
+
+    fn turn_to_next_slot(&mut self) {
+        self.position = 0;
+        self.slot = Slot::new(self.slot.number() + 1).unwrap_or_else(|| {
+            self.todo.pop();
+            Slot::new(0).expect("slot 0")
+        });
     }
 
     /// Takes over what writers captured and hands out what is enough for a chunk.

@@ -141,12 +141,14 @@ impl Saver {
         }
     }
 
-    /// Gives up what runs and begins with this.
+    /// Gives up what runs and begins with this. A client's SAVE only goes for the last one.
     fn supersede(&mut self, server: &Arc<Server>, purpose: Purpose) {
+        let is_last = matches!(purpose, Purpose::Shutdown { .. });
         if let Some(Purpose::Flush(from)) = self.next.replace(purpose) {
             answer(from, Ok(Value::ok()));
         }
         match &self.running {
+            Some(running) if !is_last && matches!(running.purpose, Purpose::Client(_)) => {}
             Some(running) => running.stop.store(true, Ordering::Relaxed),
             None => self.begin_next(server),
         }
