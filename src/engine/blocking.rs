@@ -181,7 +181,8 @@ fn with_locks_of<R>(
     let pass = keyspace.gate().enter(*index, false);
     let view = view.as_mut().map(|view| view.load() as &_);
     let (now, unix_micros) = clock.time();
-    let held = Held::lock(keyspace, db, &mut bound, now);
+    let mut held = Held::lock(keyspace, db, &mut bound, now);
+    held.expiry = stage::expiry(held.expiry, server.conditions.load());
     let stats = server.stats.worker(*index);
     let shared = Shared { unix_micros, server, settings, view, stats, rng };
     let mut cx = stage::context(held, (&mut guest, &mut out, &mut tickets), shared);

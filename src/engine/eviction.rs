@@ -187,9 +187,11 @@ fn dispose(server: &Server, settings: &Settings, garbage: Vec<Garbage>) {
     }
 }
 
-/// Whether this node decides what is evicted: a replica leaves it to its primary.
+/// Whether this node decides what is evicted, and may now: a replica leaves it to its primary.
 fn may_evict(server: &Server, settings: &Settings) -> bool {
-    !(settings.replica_ignore_maxmemory && server.conditions.load().contains(Condition::REPLICA))
+    let conditions = server.conditions.load();
+    let follows = settings.replica_ignore_maxmemory && conditions.contains(Condition::REPLICA);
+    !follows && !conditions.intersects(Condition::STANDSTILL)
 }
 
 /// What the policy looks for; `None` if it evicts nothing.

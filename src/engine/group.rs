@@ -91,7 +91,8 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Ready, bool)
     let shared = Shared { unix_micros, server, settings, view: seen, stats, rng };
     let mut cx = stage::context(db, (client, out, tickets), shared);
     cx.execution = execution.as_ref();
-    cx.db.expiry = expiry_for(is_trusted, conditions, cx.db.expiry);
+    let shown = stage::expiry(cx.db.expiry, conditions);
+    cx.db.expiry = if is_trusted { Expiry::Show } else { shown };
     cx.may_block &= !is_trusted;
     let need = durable::need_of_writes(&cx);
     let Ran { taken, called, blocked, replies } = run_steps(&mut cx, steps, keys, conditions, need);
@@ -117,16 +118,6 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Ready, bool)
     wait.iter().for_each(|wait| wait.show(client));
     let current = view.as_mut().map(|view| Arc::as_ptr(view.load()));
     (taken, effects.ready, version.is_some() && current != version)
-}
-
-/// What lookups do with expired keys.
-fn expiry_for(is_trusted: bool, conditions: Condition, usual: Expiry) -> Expiry {
-    match usual {
-        _ if is_trusted => Expiry::Show,
-        // What has expired goes later: nothing is to be logged now.
-        Expiry::Delete if conditions.intersects(Condition::WRITES_WAIT) => Expiry::Hide,
-        usual => usual,
-    }
 }
 
 /// Has the connection wait until the log is safe up to `offset`, if it has to be before `replies`

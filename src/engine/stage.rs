@@ -5,7 +5,7 @@ use crate::base::{Millis, Rng};
 use crate::cluster::ClusterView;
 use crate::commands::{Ctx, Effects, Followers};
 use crate::config::Settings;
-use crate::keyspace::{Counters, Held};
+use crate::keyspace::{Counters, Expiry, Held};
 use crate::resp::Encoder;
 use crate::state::conditions::Condition;
 use crate::state::{Client, ClientFlags, Server, WorkerStats};
@@ -54,6 +54,15 @@ pub(super) fn context<'a>(
         may_block: true,
         woken_by: None,
         tickets,
+    }
+}
+
+/// What becomes of expired keys, if it is usually this: where nothing may change they stay.
+#[inline]
+pub(super) fn expiry(usual: Expiry, conditions: Condition) -> Expiry {
+    match usual {
+        Expiry::Delete if conditions.intersects(Condition::STANDSTILL) => Expiry::Hide,
+        usual => usual,
     }
 }
 

@@ -65,7 +65,7 @@ impl Sweep {
                     false => return,
                 }
             }
-            if conditions.intersects(Condition::WRITES_WAIT) {
+            if conditions.intersects(Condition::STANDSTILL) {
                 return;
             }
             let lapsed = |place: Place, removed: Removed<'_>| match removed {
@@ -109,5 +109,29 @@ impl Sweep {
         server.garbage.throw(garbage);
         server.stats.worker(self.lane).expired_keys.add(counters.expired);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::Local;
+    use crate::engine::unix_time;
+
+    #[test]
+    fn nothing_is_swept_while_writes_wait() {
+        let mut local = Local::default();
+        local.check("SET k v PX 1 => +OK");
+        let begun = unix_time();
+        while unix_time() < begun + Duration::from_millis(5) {}
+        let (mut sweep, long) = (Sweep::new(3), Duration::from_secs(60));
+        for condition in [Condition::HANDOVER, Condition::SHUTTING_DOWN, Condition::PAUSE_ALL] {
+            local.server.conditions.set(condition, true);
+            sweep.turn(&local.server, long);
+            local.server.conditions.set(condition, false);
+            local.check("DBSIZE => :1");
+        }
+        sweep.turn(&local.server, long);
+        local.check("DBSIZE => :0");
     }
 }

@@ -46,6 +46,9 @@ bitflags! {
         const HANDOVER = 1 << 12;
         /// What is written has an end: this is asked again inside the gate.
         const WRITES_WAIT = Self::HANDOVER.bits() | Self::SHUTTING_DOWN.bits();
+        /// Any of these: the dataset stands as it is, nothing is removed by expiry or eviction.
+        const STANDSTILL =
+            Self::WRITES_WAIT.bits() | Self::PAUSE_WRITES.bits() | Self::PAUSE_ALL.bits();
     }
 }
 

@@ -89,19 +89,18 @@ fn the_file_is_turned_on_and_off_while_the_node_runs() {
 
 #[test]
 fn a_large_file_is_rewritten_by_itself() {
-    let growth = ["--auto-aof-rewrite-min-size", "100kb", "--appendonly", "yes"];
-    let server = TestServer::start(&growth);
+    let growth = ["--auto-aof-rewrite-min-size", "100kb", "--auto-aof-rewrite-percentage", "0"];
+    let server = TestServer::start(&[&growth[..], &["--appendonly", "yes"]].concat());
     let mut client = server.client();
     let value = "v".repeat(1000);
     for _ in 0..300 {
         client.call(&["SET", "same", &value]);
     }
-    // Two of them, if it begins before all is written.
-    eventually("a rewrite", || info(&mut client, "aof_rewrites") != "0");
-    eventually("little is left", || {
-        let size: u64 = info(&mut client, "aof_current_size").parse().expect("a number");
-        size < 200_000
-    });
+    assert_eq!(info(&mut client, "aof_rewrites"), "0");
+    assert!(client.run("CONFIG SET auto-aof-rewrite-percentage 100").is_ok());
+    eventually("a rewrite", || info(&mut client, "aof_rewrites") == "1");
+    let size: u64 = info(&mut client, "aof_current_size").parse().expect("a number");
+    assert!(size < 200_000, "{size}");
 }
 
 #[test]

@@ -66,6 +66,26 @@ fn a_pause_of_writes_holds_back_writes_until_it_ends() {
     assert_eq!(local.deliver(Mail::Wake), [Value::ok(), Value::bulk(b"1")]);
 }
 
+/// A handover compares offsets, and a snapshot at the end is to be the end of the history.
+#[test]
+fn nothing_expires_or_is_evicted_while_writes_wait() {
+    for condition in [Condition::PAUSE_WRITES, Condition::HANDOVER, Condition::SHUTTING_DOWN] {
+        let mut local = Local::default();
+        local.server.log.set_active(true);
+        local.check("SET k v PX 10 => +OK");
+        local.pass(Millis(20));
+        let end = local.server.log.end();
+        local.server.conditions.set(condition, true);
+        local.check("GET k => nil");
+        local.check("DBSIZE => :1");
+        assert_eq!(local.server.log.end(), end, "{condition:?}");
+        local.server.conditions.set(condition, false);
+        local.check("GET k => nil");
+        local.check("DBSIZE => :0");
+        assert!(local.server.log.end() > end);
+    }
+}
+
 #[test]
 fn replies_are_dropped_when_the_client_asked_for_it() {
     let mut local = Local::default();
