@@ -11,21 +11,22 @@ use crate::resp::RawRequest;
 use crate::spec::Flags;
 use crate::state::slowlog::trim_args;
 use crate::state::transaction::Transaction;
-use crate::state::{Client, Histogram, Server, SlowEntry, WorkerStats};
+use crate::state::{ClientShared, Histogram, Server, SlowEntry, WorkerStats};
 
 /// What is written down after a group has run.
 pub(super) struct Account<'a> {
     pub server: &'a Server,
     pub settings: &'a Settings,
     pub now: Millis,
-    pub client: &'a Client,
+    pub shared: &'a ClientShared,
 }
 
 impl Account<'_> {
+    /// What a group ran. How long a command takes that `waits` shows when it is served.
     pub(super) fn group(
         &self,
         stats: &WorkerStats,
-        steps: &[Step<'_>],
+        (steps, waits): (&[Step<'_>], bool),
         effects: &Effects,
         elapsed: Duration,
     ) {
@@ -38,22 +39,36 @@ impl Account<'_> {
             while rest.next_if(|next| next.index == command.index).is_some() {
                 count += 1;
             }
-            self.count(stats, command, nanos, count);
+            stats.by_command[command.index].calls.add(count);
+            if !waits {
+                self.time(stats, command, nanos, count);
+            }
         }
         if let Some(command) = steps.last().and_then(|step| step.command) {
-            self.client.shared.last_command.store(command.index as u32, Ordering::Relaxed);
+            self.shared.last_command.store(command.index as u32, Ordering::Relaxed);
         }
-        self.client.shared.last_active.store(self.now.0, Ordering::Relaxed);
-        if self.is_slow(nanos) {
+        self.shared.last_active.store(self.now.0, Ordering::Relaxed);
+        if self.is_slow(nanos) && !waits {
             let called = steps.iter().filter(|step| step.called);
             for (command, request) in called.filter_map(|it| Some((it.command?, it.request))) {
                 self.log_slow(command, request, &effects.secrets, nanos);
             }
         }
-        if self.is_spike(nanos) {
+        if self.is_spike(nanos) && !waits {
             let fast = steps.iter().filter_map(|step| step.command).all(is_fast);
             self.note_spike(fast, nanos);
         }
+    }
+
+    /// A command that was run again, for one who waited.
+    pub(super) fn served(
+        &self,
+        stats: &WorkerStats,
+        command: &Registered,
+        request: RawRequest<'_>,
+        elapsed: Duration,
+    ) {
+        self.alone(stats, command, (request, &[]), elapsed.as_nanos() as u64);
     }
 
     /// What a transaction ran, each command by itself.
@@ -63,21 +78,32 @@ impl Account<'_> {
             let command = Table::get().by_index(queued.command);
             let command = command.expect("it was queued by its number");
             let nanos = took.as_nanos() as u64;
-            self.count(stats, command, nanos, 1);
-            if self.is_slow(nanos) {
-                self.log_slow(command, queued.request.as_raw(), secrets, nanos);
-            }
-            if self.is_spike(nanos) {
-                self.note_spike(is_fast(command), nanos);
-            }
+            stats.by_command[command.index].calls.add(1);
+            self.alone(stats, command, (queued.request.as_raw(), secrets), nanos);
         }
     }
 
-    /// Counts so many calls that took `nanos` each.
+    /// The time of one command.
+    fn alone(
+        &self,
+        stats: &WorkerStats,
+        command: &Registered,
+        (request, secrets): (RawRequest<'_>, &[usize]),
+        nanos: u64,
+    ) {
+        self.time(stats, command, nanos, 1);
+        if self.is_slow(nanos) {
+            self.log_slow(command, request, secrets, nanos);
+        }
+        if self.is_spike(nanos) {
+            self.note_spike(is_fast(command), nanos);
+        }
+    }
+
+    /// Adds up so many calls that took `nanos` each.
     #[inline]
-    fn count(&self, stats: &WorkerStats, command: &Registered, nanos: u64, count: u64) {
+    fn time(&self, stats: &WorkerStats, command: &Registered, nanos: u64, count: u64) {
         let stats = &stats.by_command[command.index];
-        stats.calls.add(count);
         stats.nanos.add(nanos * count);
         if self.settings.latency_tracking {
             let histogram = stats.latency.get_or_init(Histogram::default);
@@ -114,14 +140,13 @@ impl Account<'_> {
         if command.flags.contains(Flags::SKIP_SLOWLOG) {
             return;
         }
-        let shared = &self.client.shared;
         let entry = SlowEntry {
             id: 0,
             unix_seconds: self.now.as_secs(),
             micros: nanos / 1000,
             args: trim_args(request.args(), secrets),
-            peer: shared.peer.clone(),
-            client_name: shared.details.lock().name.clone(),
+            peer: self.shared.peer.clone(),
+            client_name: self.shared.details.lock().name.clone(),
         };
         self.server.slowlog.add(entry, self.settings.slowlog_max_len as usize);
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::account::Account;
 use super::redirect;
 use super::stage::{self, Shared};
 use super::worker::Worker;
@@ -242,6 +243,7 @@ fn attempt(cx: &mut Ctx<'_>, waiter: &Arc<Waiter>, name: &Name) -> Attempt {
     std::mem::swap(cx.client, &mut guest);
     std::mem::swap(cx.out, &mut out);
     let before = cx.woken_by.replace(name.clone());
+    let begun = (cx.read_clock)();
     let result: Result<Reply, CmdError> = cx.call(command, request, &bound);
     cx.end_unit();
     cx.woken_by = before;
@@ -253,6 +255,10 @@ fn attempt(cx: &mut Ctx<'_>, waiter: &Arc<Waiter>, name: &Name) -> Attempt {
         return Attempt::Nothing;
     }
     tracing::trace!(client = waiter.client.id, ok = result.is_ok(), "waiting client served");
+    let elapsed = (cx.read_clock)().saturating_duration_since(begun);
+    let (server, settings, now) = (cx.server, cx.settings, cx.now);
+    let account = Account { server, settings, now, shared: &waiter.client };
+    account.served(cx.stats, command, request, elapsed);
     answer(cx, waiter, out);
     Attempt::Over
 }

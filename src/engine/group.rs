@@ -103,8 +103,8 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Ready, bool)
     }
     drop(pass);
     let elapsed = clock.read().saturating_duration_since(started);
-    let account = Account { server, settings, now, client };
-    account.group(stats, &steps[..taken], &effects, elapsed);
+    let account = Account { server, settings, now, shared: &client.shared };
+    account.group(stats, (&steps[..taken], blocked.is_some()), &effects, elapsed);
     execution.iter().for_each(|it| account.transaction(stats, &it.transaction, &effects.inner));
     *next += taken;
     execution.iter().for_each(|it| server.watches.remove(&it.watching));

@@ -250,3 +250,18 @@ fn what_a_transaction_ran_is_in_the_slow_log_each_by_itself() {
     let latency = show(&local.run(&["LATENCY", "HISTOGRAM", "set"]));
     assert!(latency.contains("\"calls\" :1"), "{latency}");
 }
+
+#[test]
+fn a_command_that_waits_is_slow_when_it_is_served_and_not_before() {
+    let settings = Settings { slowlog_log_slower_than: 0, ..Settings::default() };
+    let mut local = Local::with_settings(settings);
+    let mut other = local.another(1);
+    local.feed(b"BLPOP l 0\r\n");
+    let log = show(&other.run(&["SLOWLOG", "GET", "-1"]));
+    assert_eq!(log, "[]");
+    other.check("RPUSH l a => :1\nSLOWLOG LEN => :3");
+    let log = show(&other.run(&["SLOWLOG", "GET", "-1"]));
+    assert_eq!(log.matches("\"BLPOP\" \"l\" \"0\"").count(), 1, "{log}");
+    let info = show(&other.run(&["INFO", "commandstats"]));
+    assert!(info.contains("cmdstat_blpop:calls=1,"), "{info}");
+}
