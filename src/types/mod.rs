@@ -28,6 +28,9 @@ pub use stream::{Stream, StreamId};
 pub use value::{Needle, ValueRef};
 pub use zset::Zset;
 
+/// The latest time until which an element may live: it has to fit the 48 bits that Redis gives it.
+pub const ELEMENT_EXPIRY_MAX: Millis = Millis((1 << 48) - 2);
+
 /// What kind of value a key holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]

@@ -127,6 +127,11 @@ fn payloads(server: &TestServer) -> Vec<Vec<u8>> {
 /// Bytes that mean something at the start of a length or an entry.
 const MARKS: [u8; 7] = [0, 0x7f, 0x80, 0x81, 0xc0, 0xc3, 0xff];
 
+fn huge_length(rng: &mut Rng) -> Vec<u8> {
+    let length = rng.u64(..) >> rng.u32(..40);
+    [&[0x81][..], &length.to_be_bytes()].concat()
+}
+
 /// One of the payloads with a few bytes changed, taken out or put in, and a good checksum.
 fn damaged(rng: &mut Rng, payloads: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = payloads[rng.usize(..payloads.len())].clone();
@@ -135,12 +140,15 @@ fn damaged(rng: &mut Rng, payloads: &[Vec<u8>]) -> Vec<u8> {
         // Lengths and headers stand at the start.
         let near = if rng.bool() { bytes.len().min(24) } else { bytes.len() };
         let at = rng.usize(..near.max(1));
-        match rng.u32(..6) {
+        match rng.u32(..8) {
             0 if bytes.len() > 1 => drop(bytes.remove(at)),
             1 => bytes.insert(at, rng.u8(..)),
             2 => bytes[at] = MARKS[rng.usize(..MARKS.len())],
             3 => bytes.truncate(at.max(1)),
             4 => bytes[at] ^= 1 << rng.u32(..8),
+            // A length of 64 bits, or another type.
+            5 => drop(bytes.splice(at..=at, huge_length(rng))),
+            6 => bytes[0] = rng.u8(..22),
             _ => bytes[at] = rng.u8(..),
         }
         if bytes.is_empty() {

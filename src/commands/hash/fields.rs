@@ -8,13 +8,11 @@ use crate::commands::expiry::When;
 use crate::commands::{Args, Ctx};
 use crate::keyspace::Key;
 use crate::spec::{Arg, CmdError, CmdResult, Event};
+use crate::types::ELEMENT_EXPIRY_MAX;
 
 /// What a field's new expiry is called to those who listen.
 pub const HEXPIRE_EVENT: Event = Event::hash("hexpire");
 pub const HPERSIST_EVENT: Event = Event::hash("hpersist");
-
-/// No field expires later: a time has to fit the 48 bits that Redis gives it.
-const LATEST: Millis = Millis((1 << 48) - 2);
 
 pub const MISSING_FIELDS: CmdError =
     CmdError::text("ERR Mandatory argument FIELDS is missing or not at the right position");
@@ -67,7 +65,7 @@ pub fn read_time(args: &mut Args<'_>, when: When, now: Millis) -> CmdResult<Mill
 /// # Errors
 /// If the time is too late for a field.
 pub fn bounded(at: Millis, command: &'static str) -> CmdResult<Millis> {
-    if at <= LATEST { Ok(at) } else { Err(CmdError::InvalidExpire { command }) }
+    if at <= ELEMENT_EXPIRY_MAX { Ok(at) } else { Err(CmdError::InvalidExpire { command }) }
 }
 
 impl Ctx<'_> {

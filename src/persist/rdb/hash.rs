@@ -14,7 +14,7 @@ use super::{Dialect, Fault, RdbError, Reader, Writer, ziplist, zipmap};
 use crate::base::Millis;
 use crate::types::packed::Pack;
 use crate::types::packed::listpack::{self, Listpack};
-use crate::types::{Collection, Hash, Limits, ValueRef};
+use crate::types::{Collection, ELEMENT_EXPIRY_MAX, Hash, Limits, ValueRef};
 
 /// How Valkey writes that a field does not expire.
 const NEVER: i64 = -1;
@@ -92,8 +92,8 @@ pub(super) fn read_timed_pairs<R: Read>(
         let after = reader.length()?;
         let (field, value) = (reader.string()?, reader.string()?);
         let at = first.saturating_add(after).saturating_sub(1);
-        add_timed(&mut hash, (&field, &value), if after == 0 { 0 } else { at }, limits)
-            .ok_or_else(|| reader.error(Fault::Duplicate))?;
+        let added = add_timed(&mut hash, (&field, &value), if after == 0 { 0 } else { at }, limits);
+        added.map_err(|fault| reader.error(fault))?;
     }
     Ok(hash)
 }
@@ -110,8 +110,10 @@ pub(super) fn read_timed_valkey<R: Read>(
             // Zero means none here, and is as past as the millisecond after it.
             at => u64::try_from(at).map_err(|_| reader.error(Fault::Malformed("time")))?.max(1),
         };
-        add_timed(&mut hash, (&field, &value), at, limits)
-            .ok_or_else(|| reader.error(Fault::Duplicate))?;
+        // Valkey knows no latest time.
+        let at = at.min(ELEMENT_EXPIRY_MAX.0);
+        let added = add_timed(&mut hash, (&field, &value), at, limits);
+        added.map_err(|fault| reader.error(fault))?;
     }
     Ok(hash)
 }
@@ -132,23 +134,28 @@ pub(super) fn read_timed_listpack<R: Read>(
         let at = at.as_i64().and_then(|at| u64::try_from(at).ok());
         let at = at.ok_or_else(|| malformed(reader))?;
         let pair = (field.text(&mut digits.0), value.text(&mut digits.1));
-        add_timed(&mut hash, pair, at, limits).ok_or_else(|| reader.error(Fault::Duplicate))?;
+        add_timed(&mut hash, pair, at, limits).map_err(|fault| reader.error(fault))?;
     }
     Ok(hash)
 }
 
-/// Adds a field that expires at `at`, if that is not 0; None if it is there already.
+/// Adds a field that expires at `at`, if that is not 0.
 fn add_timed(
     hash: &mut Hash,
     (field, value): (&[u8], &[u8]),
     at: u64,
     limits: &Limits,
-) -> Option<()> {
-    hash.insert_new(field, value, limits).then_some(())?;
+) -> Result<(), Fault> {
+    if Millis(at) > ELEMENT_EXPIRY_MAX {
+        return Err(Fault::Malformed("time of a field"));
+    }
+    if !hash.insert_new(field, value, limits) {
+        return Err(Fault::Duplicate);
+    }
     if at > 0 {
         hash.set_expiry(field, Some(Millis(at)));
     }
-    Some(())
+    Ok(())
 }
 
 /// A hash written field by field.

@@ -28,6 +28,9 @@ pub(super) fn write(writer: &mut Writer, zset: &Zset, pause: &mut Pause<'_>) {
     }
 }
 
+/// Members that room is made for on the word of a length alone.
+const ROOM_MAX: usize = 1024;
+
 /// How scores stand beside the members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scores {
@@ -44,7 +47,7 @@ pub(super) fn read_members<R: Read>(
     let mut zset = Zset::default();
     let count = reader.length()?;
     if count > limits.zset.entries as u64 {
-        zset.begin_big(limits.zset.entries + 1, limits);
+        zset.begin_big(ROOM_MAX.min(limits.zset.entries + 1), limits);
     }
     for _ in 0..count {
         let member = reader.string()?;

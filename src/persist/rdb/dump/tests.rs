@@ -325,7 +325,64 @@ fn a_length_that_lies_reserves_no_memory() {
     assert!(matches!(fault(b"\x04\x81\xff\xff\xff\xff\xff\xff\xff\xff"), Fault::Truncated));
     let compressed = b"\x00\xc3\x02\x81\x7f\xff\xff\xff\xff\xff\xff\xff\x00a";
     assert!(matches!(fault(compressed), Fault::BadCompression));
+    let mut limits = limits(512);
+    limits.zset.entries = 1 << 40;
+    let members = sealed(b"\x05\x81\x7f\xff\xff\xff\xff\xff\xff\xff\x01a");
+    let Err(DumpError::Value(error)) = read(&members, &limits) else { panic!("cut off") };
+    assert!(matches!(error.fault, Fault::Truncated));
 }
+
+#[derive(Clone, Debug)]
+enum Damage {
+    Set(u8),
+    Flip(u8),
+    Insert(u8),
+    /// A length of 32 or 64 bits.
+    Claim(u64),
+    Remove,
+    Cut,
+    /// Another type.
+    Retype(u8),
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    prop_oneof![
+        any::<u8>().prop_map(Damage::Set),
+        (0..8_u8).prop_map(Damage::Flip),
+        any::<u8>().prop_map(Damage::Insert),
+        (any::<u64>(), 0..64_u32).prop_map(|(length, shift)| Damage::Claim(length >> shift)),
+        Just(Damage::Remove),
+        Just(Damage::Cut),
+        (0..26_u8).prop_map(Damage::Retype),
+    ]
+}
+
+fn damaged(body: &mut Vec<u8>, at: usize, damage: &Damage) {
+    let at = at % body.len();
+    match *damage {
+        Damage::Set(byte) => body[at] = byte,
+        Damage::Flip(bit) => body[at] ^= 1 << bit,
+        Damage::Insert(byte) => body.insert(at, byte),
+        Damage::Claim(length) => {
+            let wide = length > u64::from(u32::MAX);
+            let bytes = length.to_be_bytes();
+            let length = if wide { &bytes[..] } else { &bytes[4..] };
+            let lead = [if wide { 0x81 } else { 0x80 }];
+            body.splice(at..=at, lead.iter().chain(length).copied());
+        }
+        Damage::Remove if body.len() > 1 => drop(body.remove(at)),
+        Damage::Remove => {}
+        Damage::Cut => body.truncate(at.max(1)),
+        Damage::Retype(byte) => body[0] = byte,
+    }
+}
+
+/// Hashes with expiring fields, packed and not, as Redis 7.4 makes them.
+const TIMED: [&str; 2] = [
+    "1900d8c32cbb030000232300000006008266320382763203f400d8c32cbb030000098266310382763103000\
+        1ff0c00647f527ce4c6d935",
+    "1800d8c32cbb0300000341f502663102763100026633027633010266320276320c005ec2bb9c92797988",
+];
 
 proptest! {
     #[test]
@@ -370,15 +427,44 @@ proptest! {
             Ok(collection) => prop_assert!(!elements(&collection).is_empty()),
         }
     }
+
+    #[test]
+    fn what_is_read_of_a_damaged_payload_can_be_dumped_and_read_again(
+        which in any::<prop::sample::Index>(),
+        damages in vec((any::<prop::sample::Index>(), any::<bool>(), damage()), 1..5),
+        entries in prop_oneof![Just(0), Just(512)],
+    ) {
+        let collections = COLLECTIONS.iter().map(|(_, payload)| *payload);
+        let strings = STRINGS.iter().map(|(_, payload)| *payload);
+        let streams = STREAMS.into_iter().chain([STREAM_3]).chain(TIMED);
+        let all: Vec<&str> = collections.chain(strings).chain(streams).collect();
+        let mut body = hex(which.get::<&str>(&all));
+        body.truncate(body.len() - VERSION_BYTES - CHECKSUM_BYTES);
+        for (at, near, damage) in &damages {
+            // Lengths stand at the start.
+            let span = if *near { body.len().min(12) } else { body.len() };
+            damaged(&mut body, at.index(span), damage);
+        }
+        let limits = limits(entries);
+        if let Ok(loaded) = read(&sealed(&body), &limits) {
+            let again = read(&write(object(&loaded), true), &limits).expect("what we write is good");
+            prop_assert_eq!(again.kind(), loaded.kind());
+            match loaded {
+                Loaded::String(_) => {}
+                loaded => {
+                    let (mut one, mut other) = (elements(&loaded), elements(&again));
+                    one.sort();
+                    other.sort();
+                    prop_assert_eq!(one, other);
+                }
+            }
+        }
+    }
 }
 
-/// Payloads as Redis 7.4 makes them.
 #[test]
 fn expiring_fields_are_read_and_written_as_redis_does() {
-    let packed = "1900d8c32cbb030000232300000006008266320382763203f400d8c32cbb03000009826631038276\
-        31030001ff0c00647f527ce4c6d935";
-    let spread = "1800d8c32cbb0300000341f502663102763100026633027633010266320276320c005ec2bb9c9279\
-        7988";
+    let [packed, spread] = TIMED;
     let (second, first) = (Millis(4_102_444_800_500), Millis(4_102_444_800_000));
     for (payload, entries) in [(packed, 512), (spread, 0)] {
         let loaded = read(&hex(payload), &limits(entries)).expect("well formed");
@@ -399,6 +485,8 @@ fn expiring_fields_are_read_and_written_as_redis_does() {
     assert!(matches!(fault(b"\x18\0\0\0\0\0\0\0\0\x02\0\x01a\x01b\0\x01a\x01c"), Fault::Duplicate));
     let odd = b"\x19\0\0\0\0\0\0\0\0\x0b\x0b\0\0\0\x02\0\x01\x01\x02\x01\xff";
     assert!(matches!(fault(odd), Fault::Malformed("listpack")));
+    let beyond = b"\x18\xff\xff\xff\xff\xff\xff\xff\x7f\x01\x01\x01a\x01b";
+    assert!(matches!(fault(beyond), Fault::Malformed("time of a field")));
 }
 
 /// A payload as Valkey 9 makes it; what both would read differently is refused.
