@@ -1,10 +1,46 @@
 //! What SCAN, HSCAN, SSCAN and ZSCAN have in common: cursor, options and the shape of the reply.
 
 use crate::base::glob;
-use crate::commands::Args;
+use crate::commands::{Args, Ctx, Reply};
 use crate::resp::Encoder;
-use crate::spec::{CmdError, CmdResult};
-use crate::types::Kind;
+use crate::spec::{Arg, ArgKind, Arity, CmdError, CmdResult, CommandSpec, Flags};
+use crate::types::{Collection, Kind};
+
+/// What the declarations of HSCAN, SSCAN and ZSCAN share.
+pub const COLLECTION: CommandSpec = CommandSpec {
+    since: "2.8.0",
+    complexity: "O(1) for every call. O(N) for a complete iteration, including enough command \
+        calls for the cursor to return back to 0. N is the number of elements inside the \
+        collection..",
+    arity: Arity::AtLeast(3),
+    flags: Flags::READONLY,
+    args: &[
+        Arg::key("key"),
+        Arg::int("cursor"),
+        Arg::new("pattern", ArgKind::Pattern).token("MATCH").optional(),
+        Arg::int("count").token("COUNT").optional(),
+    ],
+    tips: &["nondeterministic_output"],
+    ..CommandSpec::BASE
+};
+
+/// One step through a collection: `walk` pushes elements from a cursor on and returns the next one.
+pub fn collection<T: Collection>(
+    cx: &mut Ctx<'_>,
+    args: &mut Args<'_>,
+    extra: Extra,
+    walk: impl FnOnce(&T, u64, &Options<'_>, &mut Page) -> u64,
+) -> CmdResult<Reply> {
+    let key = args.key()?;
+    let cursor = read_cursor(args.bytes()?)?;
+    let mut page = Page::new(cx.out);
+    let next = match cx.db.get::<T>(&key)? {
+        Some(collection) => walk(collection, cursor, &Options::read(args, extra)?, &mut page),
+        None => 0,
+    };
+    page.finish(next, cx.out);
+    Ok(Reply::Written)
+}
 
 /// About how many elements a call looks at unless COUNT says otherwise.
 const COUNT: usize = 10;

@@ -23,6 +23,22 @@ const COUNT_OR_ANY: Arg = Arg::block(
 )
 .optional();
 
+const RADIUS: Arg = Arg::new("radius", ArgKind::Double);
+const WITH_COORD: Arg = Arg::word("withcoord", "WITHCOORD").optional();
+const WITH_DIST: Arg = Arg::word("withdist", "WITHDIST").optional();
+const WITH_HASH: Arg = Arg::word("withhash", "WITHHASH").optional();
+const STORE: Arg = Arg::new("key", ArgKind::Key(1)).token("STORE").optional();
+const STORE_DIST: Arg = Arg::new("key", ArgKind::Key(2)).token("STOREDIST").optional();
+
+/// What the declarations share.
+const AROUND: CommandSpec = CommandSpec {
+    complexity: "O(N+log(M)) where N is the number of elements inside the bounding box of the \
+        circular area delimited by center and radius and M is the number of items inside the \
+        index.",
+    group: Group::Geo,
+    ..CommandSpec::BASE
+};
+
 const fn stored_after(word: &'static str, from: i16) -> KeySpec {
     KeySpec {
         begin: Begin::Keyword { word, from },
@@ -49,10 +65,6 @@ pub const GEORADIUS: Command = Command::new(
         summary: "Query a sorted set representing a geospatial index to fetch members matching \
             a given maximum distance from a point",
         since: "3.2.0",
-        complexity: "O(N+log(M)) where N is the number of elements inside the bounding box of the \
-            circular area delimited by center and radius and M is the number of items \
-            inside the index.",
-        group: Group::Geo,
         arity: Arity::AtLeast(6),
         flags: Flags::WRITE.union(Flags::DENY_OOM),
         keys: AROUND_POINT,
@@ -60,15 +72,15 @@ pub const GEORADIUS: Command = Command::new(
             Arg::key("key"),
             Arg::new("longitude", ArgKind::Double),
             Arg::new("latitude", ArgKind::Double),
-            Arg::new("radius", ArgKind::Double),
+            RADIUS,
             UNIT,
-            Arg::word("withcoord", "WITHCOORD").optional(),
-            Arg::word("withdist", "WITHDIST").optional(),
-            Arg::word("withhash", "WITHHASH").optional(),
+            WITH_COORD,
+            WITH_DIST,
+            WITH_HASH,
             COUNT_OR_ANY,
             ORDER,
-            Arg::new("key", ArgKind::Key(1)).token("STORE").optional(),
-            Arg::new("key", ArgKind::Key(2)).token("STOREDIST").optional(),
+            STORE,
+            STORE_DIST,
         ],
         history: &[
             ("6.2.0", "Added the `ANY` option for `COUNT`."),
@@ -78,7 +90,7 @@ pub const GEORADIUS: Command = Command::new(
             since: "6.2.0",
             replaced_by: "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument",
         }),
-        ..CommandSpec::BASE
+        ..AROUND
     },
     georadius,
 )
@@ -93,10 +105,6 @@ pub const GEORADIUS_RO: Command = Command::new(
         name: "georadius_ro",
         summary: "A read-only variant for GEORADIUS",
         since: "3.2.10",
-        complexity: "O(N+log(M)) where N is the number of elements inside the bounding box of the \
-            circular area delimited by center and radius and M is the number of items \
-            inside the index.",
-        group: Group::Geo,
         arity: Arity::AtLeast(6),
         flags: Flags::READONLY,
         keys: READ,
@@ -104,11 +112,11 @@ pub const GEORADIUS_RO: Command = Command::new(
             Arg::key("key"),
             Arg::new("longitude", ArgKind::Double),
             Arg::new("latitude", ArgKind::Double),
-            Arg::new("radius", ArgKind::Double),
+            RADIUS,
             UNIT,
-            Arg::word("withcoord", "WITHCOORD").optional(),
-            Arg::word("withdist", "WITHDIST").optional(),
-            Arg::word("withhash", "WITHHASH").optional(),
+            WITH_COORD,
+            WITH_DIST,
+            WITH_HASH,
             COUNT_OR_ANY,
             ORDER,
         ],
@@ -117,7 +125,7 @@ pub const GEORADIUS_RO: Command = Command::new(
             since: "6.2.0",
             replaced_by: "`GEOSEARCH` with the `BYRADIUS` argument",
         }),
-        ..CommandSpec::BASE
+        ..AROUND
     },
     georadius_ro,
 );
@@ -139,25 +147,21 @@ pub const GEORADIUSBYMEMBER: Command = Command::new(
         summary: "Query a sorted set representing a geospatial index to fetch members matching \
             a given maximum distance from a member",
         since: "3.2.0",
-        complexity: "O(N+log(M)) where N is the number of elements inside the bounding box of the \
-            circular area delimited by center and radius and M is the number of items \
-            inside the index.",
-        group: Group::Geo,
         arity: Arity::AtLeast(5),
         flags: Flags::WRITE.union(Flags::DENY_OOM),
         keys: AROUND_MEMBER,
         args: &[
             Arg::key("key"),
             Arg::string("member"),
-            Arg::new("radius", ArgKind::Double),
+            RADIUS,
             UNIT,
-            Arg::word("withcoord", "WITHCOORD").optional(),
-            Arg::word("withdist", "WITHDIST").optional(),
-            Arg::word("withhash", "WITHHASH").optional(),
+            WITH_COORD,
+            WITH_DIST,
+            WITH_HASH,
             COUNT,
             ORDER,
-            Arg::new("key", ArgKind::Key(1)).token("STORE").optional(),
-            Arg::new("key", ArgKind::Key(2)).token("STOREDIST").optional(),
+            STORE,
+            STORE_DIST,
         ],
         history: &[("7.0.0", "Added support for uppercase unit names.")],
         deprecated: Some(Deprecated {
@@ -165,7 +169,7 @@ pub const GEORADIUSBYMEMBER: Command = Command::new(
             replaced_by: "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` \
             arguments",
         }),
-        ..CommandSpec::BASE
+        ..AROUND
     },
     georadiusbymember,
 )
@@ -180,21 +184,17 @@ pub const GEORADIUSBYMEMBER_RO: Command = Command::new(
         name: "georadiusbymember_ro",
         summary: "A read-only variant for GEORADIUSBYMEMBER",
         since: "3.2.10",
-        complexity: "O(N+log(M)) where N is the number of elements inside the bounding box of the \
-            circular area delimited by center and radius and M is the number of items \
-            inside the index.",
-        group: Group::Geo,
         arity: Arity::AtLeast(5),
         flags: Flags::READONLY,
         keys: READ,
         args: &[
             Arg::key("key"),
             Arg::string("member"),
-            Arg::new("radius", ArgKind::Double),
+            RADIUS,
             UNIT,
-            Arg::word("withcoord", "WITHCOORD").optional(),
-            Arg::word("withdist", "WITHDIST").optional(),
-            Arg::word("withhash", "WITHHASH").optional(),
+            WITH_COORD,
+            WITH_DIST,
+            WITH_HASH,
             COUNT,
             ORDER,
         ],
@@ -202,7 +202,7 @@ pub const GEORADIUSBYMEMBER_RO: Command = Command::new(
             since: "6.2.0",
             replaced_by: "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments",
         }),
-        ..CommandSpec::BASE
+        ..AROUND
     },
     georadiusbymember_ro,
 );

@@ -26,19 +26,24 @@ const CONDITION_ARG: Arg = Arg::one_of(
 )
 .optional();
 
+/// What the declarations of HEXPIRE and its kin share.
+const SETS_EXPIRY: CommandSpec = CommandSpec {
+    since: "7.4.0",
+    complexity: "O(N) where N is the number of specified fields",
+    group: Group::Hash,
+    arity: Arity::AtLeast(6),
+    flags: WRITES,
+    keys: UPDATES,
+    plan: Plan::Batch,
+    ..CommandSpec::BASE
+};
+
 pub const HEXPIRE: Command = Command::new(
     CommandSpec {
         name: "hexpire",
         summary: "Set the time to live of hash fields in seconds",
-        since: "7.4.0",
-        complexity: "O(N) where N is the number of specified fields",
-        group: Group::Hash,
-        arity: Arity::AtLeast(6),
-        flags: WRITES,
-        keys: UPDATES,
         args: &[Arg::key("key"), Arg::int("seconds"), CONDITION_ARG, FIELDS_ARG],
-        plan: Plan::Batch,
-        ..CommandSpec::BASE
+        ..SETS_EXPIRY
     },
     hexpire,
 );
@@ -51,15 +56,8 @@ pub const HPEXPIRE: Command = Command::new(
     CommandSpec {
         name: "hpexpire",
         summary: "Set the time to live of hash fields in milliseconds",
-        since: "7.4.0",
-        complexity: "O(N) where N is the number of specified fields",
-        group: Group::Hash,
-        arity: Arity::AtLeast(6),
-        flags: WRITES,
-        keys: UPDATES,
         args: &[Arg::key("key"), Arg::int("milliseconds"), CONDITION_ARG, FIELDS_ARG],
-        plan: Plan::Batch,
-        ..CommandSpec::BASE
+        ..SETS_EXPIRY
     },
     hpexpire,
 );
@@ -72,20 +70,13 @@ pub const HEXPIREAT: Command = Command::new(
     CommandSpec {
         name: "hexpireat",
         summary: "Set the expiration of hash fields as a UNIX timestamp",
-        since: "7.4.0",
-        complexity: "O(N) where N is the number of specified fields",
-        group: Group::Hash,
-        arity: Arity::AtLeast(6),
-        flags: WRITES,
-        keys: UPDATES,
         args: &[
             Arg::key("key"),
             Arg::new("unix-time-seconds", ArgKind::UnixTime),
             CONDITION_ARG,
             FIELDS_ARG,
         ],
-        plan: Plan::Batch,
-        ..CommandSpec::BASE
+        ..SETS_EXPIRY
     },
     hexpireat,
 );
@@ -98,20 +89,13 @@ pub const HPEXPIREAT: Command = Command::new(
     CommandSpec {
         name: "hpexpireat",
         summary: "Set the expiration of hash fields as a UNIX timestamp in milliseconds",
-        since: "7.4.0",
-        complexity: "O(N) where N is the number of specified fields",
-        group: Group::Hash,
-        arity: Arity::AtLeast(6),
-        flags: WRITES,
-        keys: UPDATES,
         args: &[
             Arg::key("key"),
             Arg::new("unix-time-milliseconds", ArgKind::UnixTime),
             CONDITION_ARG,
             FIELDS_ARG,
         ],
-        plan: Plan::Batch,
-        ..CommandSpec::BASE
+        ..SETS_EXPIRY
     },
     hpexpireat,
 );

@@ -1,53 +1,32 @@
 //! Walking a hash in steps.
 
-use crate::commands::scan::{Extra, Options, Page, read_cursor};
+use crate::commands::scan::{self, Extra};
 use crate::commands::{Args, Command, Ctx, Reply};
-use crate::spec::{Arg, ArgKind, Arity, CmdResult, CommandSpec, Flags, Group, KeyFlags, KeySpec};
+use crate::spec::{CmdResult, CommandSpec, Group, KeyFlags, KeySpec};
 use crate::types::Hash;
 
 pub const HSCAN: Command = Command::new(
     CommandSpec {
         name: "hscan",
         summary: "Incrementally iterate hash fields and associated values",
-        since: "2.8.0",
-        complexity: "O(1) for every call. O(N) for a complete iteration, including enough \
-            command calls for the cursor to return back to 0. N is the number of \
-            elements inside the collection..",
         group: Group::Hash,
-        arity: Arity::AtLeast(3),
-        flags: Flags::READONLY,
         keys: &[KeySpec::one(1, KeyFlags::RO.union(KeyFlags::ACCESS))],
-        args: &[
-            Arg::key("key"),
-            Arg::int("cursor"),
-            Arg::new("pattern", ArgKind::Pattern).token("MATCH").optional(),
-            Arg::int("count").token("COUNT").optional(),
-        ],
-        tips: &["nondeterministic_output"],
-        ..CommandSpec::BASE
+        ..scan::COLLECTION
     },
     hscan,
 );
 
 fn hscan(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
-    let key = args.key()?;
-    let cursor = read_cursor(args.bytes()?)?;
-    let mut page = Page::new(cx.out);
-    let Some(hash) = cx.db.get::<Hash>(&key)? else {
-        page.finish(0, cx.out);
-        return Ok(Reply::Written);
-    };
-    let options = Options::read(args, Extra::NoValues)?;
-    let mut digits = itoa::Buffer::new();
-    let next = hash.scan(cursor, options.count, |field, value| {
-        let field = field.text(&mut digits);
-        if options.matches(field) {
-            page.push(field);
-            if options.values {
-                page.push(value.text(&mut itoa::Buffer::new()));
+    scan::collection(cx, args, Extra::NoValues, |hash: &Hash, cursor, options, page| {
+        let mut digits = itoa::Buffer::new();
+        hash.scan(cursor, options.count, |field, value| {
+            let field = field.text(&mut digits);
+            if options.matches(field) {
+                page.push(field);
+                if options.values {
+                    page.push(value.text(&mut itoa::Buffer::new()));
+                }
             }
-        }
-    });
-    page.finish(next, cx.out);
-    Ok(Reply::Written)
+        })
+    })
 }

@@ -1,50 +1,29 @@
 //! Walking a set in steps.
 
-use crate::commands::scan::{Extra, Options, Page, read_cursor};
+use crate::commands::scan::{self, Extra};
 use crate::commands::{Args, Command, Ctx, Reply};
-use crate::spec::{Arg, ArgKind, Arity, CmdResult, CommandSpec, Flags, Group, KeyFlags, KeySpec};
+use crate::spec::{CmdResult, CommandSpec, Group, KeyFlags, KeySpec};
 use crate::types::Set;
 
 pub const SSCAN: Command = Command::new(
     CommandSpec {
         name: "sscan",
         summary: "Incrementally iterate Set elements",
-        since: "2.8.0",
-        complexity: "O(1) for every call. O(N) for a complete iteration, including enough command \
-            calls for the cursor to return back to 0. N is the number of elements inside \
-            the collection..",
         group: Group::Set,
-        arity: Arity::AtLeast(3),
-        flags: Flags::READONLY,
         keys: &[KeySpec::one(1, KeyFlags::RO.union(KeyFlags::ACCESS))],
-        args: &[
-            Arg::key("key"),
-            Arg::int("cursor"),
-            Arg::new("pattern", ArgKind::Pattern).token("MATCH").optional(),
-            Arg::int("count").token("COUNT").optional(),
-        ],
-        tips: &["nondeterministic_output"],
-        ..CommandSpec::BASE
+        ..scan::COLLECTION
     },
     sscan,
 );
 
 fn sscan(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
-    let key = args.key()?;
-    let cursor = read_cursor(args.bytes()?)?;
-    let mut page = Page::new(cx.out);
-    let Some(set) = cx.db.get::<Set>(&key)? else {
-        page.finish(0, cx.out);
-        return Ok(Reply::Written);
-    };
-    let options = Options::read(args, Extra::None)?;
-    let mut digits = itoa::Buffer::new();
-    let next = set.scan(cursor, options.count, |member| {
-        let member = member.text(&mut digits);
-        if options.matches(member) {
-            page.push(member);
-        }
-    });
-    page.finish(next, cx.out);
-    Ok(Reply::Written)
+    scan::collection(cx, args, Extra::None, |set: &Set, cursor, options, page| {
+        let mut digits = itoa::Buffer::new();
+        set.scan(cursor, options.count, |member| {
+            let member = member.text(&mut digits);
+            if options.matches(member) {
+                page.push(member);
+            }
+        })
+    })
 }

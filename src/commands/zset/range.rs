@@ -10,6 +10,19 @@ use crate::spec::{
 const LIMIT: Arg =
     Arg::block("offset_count", &[Arg::int("offset"), Arg::int("count")]).token("LIMIT").optional();
 
+const LIMITED: &str = "O(log(N)+M) with N being the number of elements in the sorted set and M \
+    the number of elements being returned. If M is constant (e.g. always asking for the first 10 \
+    elements with LIMIT), you can consider it O(log(N)).";
+
+/// What the declarations of all that only read share.
+const READS: CommandSpec = CommandSpec {
+    group: Group::SortedSet,
+    arity: Arity::AtLeast(4),
+    flags: Flags::READONLY,
+    keys: READ,
+    ..CommandSpec::BASE
+};
+
 pub const ZRANGE: Command = Command::new(
     CommandSpec {
         name: "zrange",
@@ -17,10 +30,6 @@ pub const ZRANGE: Command = Command::new(
         since: "1.2.0",
         complexity: "O(log(N)+M) with N being the number of elements in the sorted set and M the \
             number of elements returned.",
-        group: Group::SortedSet,
-        arity: Arity::AtLeast(4),
-        flags: Flags::READONLY,
-        keys: READ,
         args: &[
             Arg::key("key"),
             Arg::string("start"),
@@ -36,7 +45,7 @@ pub const ZRANGE: Command = Command::new(
             Arg::word("withscores", "WITHSCORES").optional(),
         ],
         history: &[("6.2.0", "Added the `REV`, `BYSCORE`, `BYLEX` and `LIMIT` options.")],
-        ..CommandSpec::BASE
+        ..READS
     },
     zrange,
 );
@@ -95,10 +104,6 @@ pub const ZREVRANGE: Command = Command::new(
         since: "1.2.0",
         complexity: "O(log(N)+M) with N being the number of elements in the sorted set and M the \
             number of elements returned.",
-        group: Group::SortedSet,
-        arity: Arity::AtLeast(4),
-        flags: Flags::READONLY,
-        keys: READ,
         args: &[
             Arg::key("key"),
             Arg::int("start"),
@@ -109,7 +114,7 @@ pub const ZREVRANGE: Command = Command::new(
             since: "6.2.0",
             replaced_by: "`ZRANGE` with the `REV` argument",
         }),
-        ..CommandSpec::BASE
+        ..READS
     },
     zrevrange,
 );
@@ -123,13 +128,7 @@ pub const ZRANGEBYSCORE: Command = Command::new(
         name: "zrangebyscore",
         summary: "Return a range of members in a sorted set, by score",
         since: "1.0.5",
-        complexity: "O(log(N)+M) with N being the number of elements in the sorted set and M the \
-            number of elements being returned. If M is constant (e.g. always asking for \
-            the first 10 elements with LIMIT), you can consider it O(log(N)).",
-        group: Group::SortedSet,
-        arity: Arity::AtLeast(4),
-        flags: Flags::READONLY,
-        keys: READ,
+        complexity: LIMITED,
         args: &[
             Arg::key("key"),
             Arg::new("min", ArgKind::Double),
@@ -142,7 +141,7 @@ pub const ZRANGEBYSCORE: Command = Command::new(
             since: "6.2.0",
             replaced_by: "`ZRANGE` with the `BYSCORE` argument",
         }),
-        ..CommandSpec::BASE
+        ..READS
     },
     zrangebyscore,
 );
@@ -157,13 +156,7 @@ pub const ZREVRANGEBYSCORE: Command = Command::new(
         summary: "Return a range of members in a sorted set, by score, with scores ordered \
             from high to low",
         since: "2.2.0",
-        complexity: "O(log(N)+M) with N being the number of elements in the sorted set and M the \
-            number of elements being returned. If M is constant (e.g. always asking for \
-            the first 10 elements with LIMIT), you can consider it O(log(N)).",
-        group: Group::SortedSet,
-        arity: Arity::AtLeast(4),
-        flags: Flags::READONLY,
-        keys: READ,
+        complexity: LIMITED,
         args: &[
             Arg::key("key"),
             Arg::new("max", ArgKind::Double),
@@ -176,7 +169,7 @@ pub const ZREVRANGEBYSCORE: Command = Command::new(
             since: "6.2.0",
             replaced_by: "`ZRANGE` with the `REV` and `BYSCORE` arguments",
         }),
-        ..CommandSpec::BASE
+        ..READS
     },
     zrevrangebyscore,
 );
@@ -190,19 +183,13 @@ pub const ZRANGEBYLEX: Command = Command::new(
         name: "zrangebylex",
         summary: "Return a range of members in a sorted set, by lexicographical range",
         since: "2.8.9",
-        complexity: "O(log(N)+M) with N being the number of elements in the sorted set and M the \
-            number of elements being returned. If M is constant (e.g. always asking for \
-            the first 10 elements with LIMIT), you can consider it O(log(N)).",
-        group: Group::SortedSet,
-        arity: Arity::AtLeast(4),
-        flags: Flags::READONLY,
-        keys: READ,
+        complexity: LIMITED,
         args: &[Arg::key("key"), Arg::string("min"), Arg::string("max"), LIMIT],
         deprecated: Some(Deprecated {
             since: "6.2.0",
             replaced_by: "`ZRANGE` with the `BYLEX` argument",
         }),
-        ..CommandSpec::BASE
+        ..READS
     },
     zrangebylex,
 );
@@ -217,19 +204,13 @@ pub const ZREVRANGEBYLEX: Command = Command::new(
         summary: "Return a range of members in a sorted set, by lexicographical range, ordered \
             from higher to lower strings.",
         since: "2.8.9",
-        complexity: "O(log(N)+M) with N being the number of elements in the sorted set and M the \
-            number of elements being returned. If M is constant (e.g. always asking for \
-            the first 10 elements with LIMIT), you can consider it O(log(N)).",
-        group: Group::SortedSet,
-        arity: Arity::AtLeast(4),
-        flags: Flags::READONLY,
-        keys: READ,
+        complexity: LIMITED,
         args: &[Arg::key("key"), Arg::string("max"), Arg::string("min"), LIMIT],
         deprecated: Some(Deprecated {
             since: "6.2.0",
             replaced_by: "`ZRANGE` with the `REV` and `BYLEX` arguments",
         }),
-        ..CommandSpec::BASE
+        ..READS
     },
     zrevrangebylex,
 );

@@ -57,19 +57,24 @@ pub fn settle(cx: &mut Ctx<'_>, key: &Key<'_>, removed: usize, emptied: bool, ev
     }
 }
 
+/// What the declarations of the following share.
+const REMOVES_RANGE: CommandSpec = CommandSpec {
+    complexity: "O(log(N)+M) with N being the number of elements in the sorted set and M the \
+        number of elements removed by the operation.",
+    group: Group::SortedSet,
+    arity: Arity::Exact(4),
+    flags: Flags::WRITE,
+    keys: REMOVED_FROM,
+    ..CommandSpec::BASE
+};
+
 pub const ZREMRANGEBYRANK: Command = Command::new(
     CommandSpec {
         name: "zremrangebyrank",
         summary: "Remove all members in a sorted set within the given indexes",
         since: "2.0.0",
-        complexity: "O(log(N)+M) with N being the number of elements in the sorted set and M the \
-            number of elements removed by the operation.",
-        group: Group::SortedSet,
-        arity: Arity::Exact(4),
-        flags: Flags::WRITE,
-        keys: REMOVED_FROM,
         args: &[Arg::key("key"), Arg::int("start"), Arg::int("stop")],
-        ..CommandSpec::BASE
+        ..REMOVES_RANGE
     },
     zremrangebyrank,
 );
@@ -85,18 +90,12 @@ pub const ZREMRANGEBYSCORE: Command = Command::new(
         name: "zremrangebyscore",
         summary: "Remove all members in a sorted set within the given scores",
         since: "1.2.0",
-        complexity: "O(log(N)+M) with N being the number of elements in the sorted set and M the \
-            number of elements removed by the operation.",
-        group: Group::SortedSet,
-        arity: Arity::Exact(4),
-        flags: Flags::WRITE,
-        keys: REMOVED_FROM,
         args: &[
             Arg::key("key"),
             Arg::new("min", ArgKind::Double),
             Arg::new("max", ArgKind::Double),
         ],
-        ..CommandSpec::BASE
+        ..REMOVES_RANGE
     },
     zremrangebyscore,
 );
@@ -113,14 +112,8 @@ pub const ZREMRANGEBYLEX: Command = Command::new(
         name: "zremrangebylex",
         summary: "Remove all members in a sorted set between the given lexicographical range",
         since: "2.8.9",
-        complexity: "O(log(N)+M) with N being the number of elements in the sorted set and M the \
-            number of elements removed by the operation.",
-        group: Group::SortedSet,
-        arity: Arity::Exact(4),
-        flags: Flags::WRITE,
-        keys: REMOVED_FROM,
         args: &[Arg::key("key"), Arg::string("min"), Arg::string("max")],
-        ..CommandSpec::BASE
+        ..REMOVES_RANGE
     },
     zremrangebylex,
 );
