@@ -13,6 +13,7 @@
 
 mod fill;
 mod hold;
+mod removal;
 mod strings;
 mod whole;
 
@@ -409,33 +410,6 @@ impl Held<'_> {
         let value = entry.get_mut::<T>().ok_or(WrongType)?;
         let before = value.heap_bytes();
         Ok(CollectionMut { value, tally, before })
-    }
-
-    /// Deletes a key; whether it was there.
-    pub fn remove(&mut self, key: &Key<'_>) -> bool {
-        let Some(spot) = self.live(key) else { return false };
-        self.discard(key, spot);
-        true
-    }
-
-    /// Deletes a key and leaves all freeing to the garbage's owner (UNLINK); whether it was there.
-    pub fn unlink(&mut self, key: &Key<'_>) -> bool {
-        let Some(entry) = self.take(key) else { return false };
-        if entry.view().heap_bytes() > 0 {
-            self.garbage.push(Garbage::Entry(entry));
-        }
-        true
-    }
-
-    /// Deletes a collection without elements; whether there was one.
-    pub fn remove_if_empty(&mut self, key: &Key<'_>) -> bool {
-        let Some(spot) = self.live(key) else { return false };
-        let entry = self.store(key).at(key.hash, spot);
-        let empty = entry.kind() != Kind::String && entry.elements() == 0;
-        if empty {
-            self.discard(key, spot);
-        }
-        empty
     }
 
     /// Takes an entry out, to be put elsewhere.

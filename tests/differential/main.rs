@@ -161,7 +161,7 @@ fn report(findings: &[Finding]) -> String {
         out += &format!("\nREDPOLL_DIFF_SEED={seed} ({mode:?}): {}\n", cut(what));
         out += &format!("  reference: {}\n  redpoll:   {}\n", cut(reference), cut(subject));
         out += "  shortest script:\n";
-        for step in shortest.iter().take(20) {
+        for step in shortest.iter().take(60) {
             out += &format!("    {}\n", cut(&step.show()));
         }
     }

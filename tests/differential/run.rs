@@ -45,6 +45,8 @@ pub struct Run<'a> {
     /// `rdb_changes_since_last_save` when it was last looked at.
     changes: (i64, i64),
     queued: Vec<Step>,
+    /// Keys whose time was over.
+    expired: BTreeSet<String>,
 }
 
 impl Both {
@@ -83,8 +85,8 @@ impl<'a> Run<'a> {
         }
         let changes = changes(&mut other)?;
         let Pair { known, names, coverage, .. } = pair;
-        let queued = Vec::new();
-        Ok(Run { known, names, coverage, mode, main, other, listeners, changes, queued })
+        let (queued, expired) = (Vec::new(), BTreeSet::new());
+        Ok(Run { known, names, coverage, mode, main, other, listeners, changes, queued, expired })
     }
 
     /// Carries a step out on both; `Some` if what they reply, or tell who listens, differs for no
@@ -228,23 +230,28 @@ impl<'a> Run<'a> {
             // It may be past already when it is set: then it is deleted at once.
             return self.changes();
         }
-        if step.words[0].to_ascii_uppercase().starts_with(b"SORT") {
-            // What it sorts by is looked up in an order that may be open.
+        let command = step.words[0].to_ascii_uppercase();
+        if command.starts_with(b"SORT") || command == b"EXEC" {
+            // What is sorted by is looked up in an order that may be open.
             let missed = |event: &String| event.contains("keymiss");
             told.0.retain(|event| !missed(event));
             told.1.retain(|event| !missed(event));
         }
         // What expires is told of when it is found, which may be any time.
-        let expired =
-            |event: &String| event.contains("=\"expired\"") || event.contains(":expired\"");
-        told.0.retain(|event| !expired(event));
-        told.1.retain(|event| !expired(event));
+        let gone = &mut self.expired;
+        gone.extend(told.0.iter().chain(&told.1).filter_map(|event| expired_key(event)));
+        let lens = (told.0.len(), told.1.len());
+        told.0.retain(|event| !is_end_of(gone, event));
+        told.1.retain(|event| !is_end_of(gone, event));
+        let ends_differ = lens.0 - told.0.len() != lens.1 - told.1.len();
         let is_scan = matches!(step.how, How::WholeScan);
         let shown = |events: Vec<String>| format!("events {}", events.join(" "));
         if told.0 != told.1 && !is_scan {
             return Ok(Some((shown(told.0), shown(told.1))));
         }
-        self.changes()
+        let grown = self.changes()?;
+        // What is deleted counts as a change, what expires does not.
+        Ok(grown.filter(|_| !ends_differ))
     }
 
     /// How much INFO says has changed since it was last looked at; `Some` if they differ.
@@ -306,6 +313,23 @@ fn changes(other: &mut Both) -> io::Result<(i64, i64)> {
         line.and_then(|count| count.trim().parse().ok()).expect("INFO counts changes")
     };
     Ok((count(&reference), count(&subject)))
+}
+
+/// The key that an event says has expired.
+fn expired_key(event: &str) -> Option<String> {
+    let (channel, key) = event.split_once('=')?;
+    channel.ends_with(":expired\"").then(|| key.trim_matches('"').to_owned())
+}
+
+/// Whether an event is the end of a key whose time was over: found expired, or deleted before that.
+fn is_end_of(expired: &BTreeSet<String>, event: &str) -> bool {
+    let Some((channel, said)) = event.split_once('=') else { return false };
+    let of = |key: &str| expired.contains(key);
+    match said.trim_matches('"') {
+        "expired" => true,
+        "del" => channel.trim_matches('"').split_once(":").is_some_and(|(_, key)| of(key)),
+        key => channel.ends_with(":expired\"") || channel.ends_with(":del\"") && of(key),
+    }
 }
 
 /// The events up to the one that says that these are all: channel and message.

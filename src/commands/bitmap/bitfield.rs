@@ -226,10 +226,12 @@ fn write(cx: &mut Ctx<'_>, key: &Key<'_>, steps: &[Step]) -> CmdResult<Reply> {
         }
         changed
     })?;
-    // Redis forgets to report a string that only grew because what was to be written there did not
-    // fit; its replicas then differ from it.
-    if changed > 0 || needed > len {
-        cx.changed_by(key, Event::string("setbit"), changed.max(1));
+    if changed > 0 {
+        cx.changed_by(key, Event::string("setbit"), changed);
+    } else if needed > len {
+        // It only grew, as what was to be written there did not fit. Redis forgets to report that;
+        // its replicas then differ from it.
+        cx.propagate_always();
     }
     Ok(Reply::Written)
 }

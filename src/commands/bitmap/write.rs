@@ -89,7 +89,7 @@ fn bitop(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         sources.push(key);
     }
     if len == 0 {
-        if cx.db.remove(&target) {
+        if cx.db.clear(&target) {
             cx.changed(&target, Event::DEL);
         }
         return Ok(Reply::Int(0));

@@ -171,7 +171,7 @@ pub const RESTORE_ASKING: Command = Command::new(
 fn restore(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let (key, ttl, payload) = (args.key()?, args.bytes()?, args.bytes()?);
     let options = Options::read(args)?;
-    if !options.replace && cx.db.exists(&key) {
+    if !options.replace && cx.db.write(&key).is_some() {
         return Err(CmdError::BusyKey);
     }
     let ttl = parse_i64(ttl).ok_or(CmdError::NotInteger)?;

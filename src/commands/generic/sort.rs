@@ -371,7 +371,7 @@ fn store(
     if len > 0 {
         cx.db.put_collection(&key, list);
         cx.changed_by(&key, Event::list("sortstore"), len);
-    } else if cx.db.remove(&key) {
+    } else if cx.db.clear(&key) {
         cx.changed(&key, Event::DEL);
     }
     Ok(Reply::Int(len as i64))

@@ -242,7 +242,7 @@ fn store(
     if len > 0 {
         cx.db.put_collection(&destination, result);
         cx.changed(&destination, Event::set(event));
-    } else if cx.db.remove(&destination) {
+    } else if cx.db.clear(&destination) {
         cx.changed(&destination, Event::DEL);
     }
     Ok(Reply::Int(len as i64))

@@ -132,7 +132,7 @@ fn set_with_options(
             Some(Condition::Equal(text)) => old.is_some_and(|old| is_text(old, text)),
         };
     } else if let Some(condition) = condition {
-        meets = cx.db.peek(key).is_some() == (condition == Condition::Present);
+        meets = cx.db.write(key).is_some() == (condition == Condition::Present);
     }
     if meets {
         store(cx, key, value, lifetime);
@@ -197,7 +197,7 @@ pub const SETNX: Command = Command::new(
 fn setnx(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;
     let value = new_value(args.value()?);
-    let absent = cx.db.peek(&key).is_none();
+    let absent = cx.db.write(&key).is_none();
     if absent {
         store(cx, &key, value, Lifetime::Forever);
     }
@@ -426,7 +426,7 @@ fn msetnx(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     while pairs.left() > 0 {
         let key = pairs.key()?;
         pairs.bytes()?;
-        if cx.db.peek(&key).is_some() {
+        if cx.db.write(&key).is_some() {
             return Ok(Reply::Flag(false));
         }
     }

@@ -260,6 +260,11 @@ impl Elements {
         self.elements.len()
     }
 
+    /// Bytes of the longest member.
+    pub fn longest(&self) -> usize {
+        self.elements.iter().map(|(member, _)| member.len()).max().unwrap_or(0)
+    }
+
     /// The members in a sorted set's order.
     pub fn in_order(&mut self) -> impl Iterator<Item = (&[u8], f64)> {
         let bytes = &self.bytes;

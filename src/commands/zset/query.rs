@@ -8,7 +8,7 @@ use crate::commands::{Args, Ctx, Reply};
 use crate::keyspace::Key;
 use crate::spec::{CmdError, CmdResult};
 use crate::types::zset::LexBound;
-use crate::types::{Collection, Zset};
+use crate::types::{Collection, ValueRef, Zset};
 
 const LIMIT_BY_RANK: CmdError = CmdError::text(
     "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
@@ -144,10 +144,18 @@ impl<'a> Query<'a> {
         let limits = cx.limits();
         let mut copy = Zset::default();
         if let Some(zset) = cx.db.get::<Zset>(key)? {
-            let mut digits = itoa::Buffer::new();
-            for (member, score) in zset.range(self.ranks(zset)) {
-                copy.insert(member.text(&mut digits), score, &limits);
+            let ranks = self.ranks(zset);
+            // Where the scores of -0 that a listpack has no room for are lost is as in Redis, which
+            // knows in advance only of ranks how many they are.
+            if matches!(self.wanted, Wanted::Ranks(..)) && ranks.len() > limits.zset.entries {
+                copy.begin_big(ranks.len(), &limits);
             }
+            let mut digits = itoa::Buffer::new();
+            let mut add = |(member, score): (ValueRef<'_>, f64)| {
+                copy.insert(member.text(&mut digits), score, &limits);
+            };
+            let walk = zset.range(ranks);
+            if self.reverse { walk.rev().for_each(&mut add) } else { walk.for_each(&mut add) }
         }
         Ok(copy)
     }

@@ -27,7 +27,7 @@ pub fn put(cx: &mut Ctx<'_>, target: &Key<'_>, zset: Zset, event: Event, each: b
     if len > 0 {
         cx.db.put_collection(target, zset);
         cx.changed_by(target, event, if each { len } else { 1 });
-    } else if cx.db.remove(target) {
+    } else if cx.db.clear(target) {
         cx.changed(target, Event::DEL);
     }
     Reply::Int(len as i64)
@@ -47,11 +47,31 @@ fn store(
     let limits = cx.limits();
     let mut elements = combination.compute(&cx.db, &limits)?;
     let mut zset = Zset::default();
+    // A listpack would write a score of -0 as 0.
+    if elements.len() > limits.zset.entries || elements.longest() > limits.zset.value_bytes {
+        zset.begin_big(elements.len(), &limits);
+    }
     for (member, score) in elements.in_order() {
         zset.insert(member, score, &limits);
     }
     Ok(put(cx, &target, zset, event, false))
 }
+
+/// What the declarations of the following share.
+const STORES: CommandSpec = CommandSpec {
+    group: Group::SortedSet,
+    arity: Arity::AtLeast(4),
+    flags: Flags::WRITE.union(Flags::DENY_OOM),
+    keys: STORE,
+    args: &[
+        Arg::key("destination"),
+        Arg::int("numkeys"),
+        Arg::new("key", ArgKind::Key(1)).multiple(),
+        WEIGHTS,
+        AGGREGATE,
+    ],
+    ..CommandSpec::BASE
+};
 
 pub const ZUNIONSTORE: Command = Command::new(
     CommandSpec {
@@ -60,18 +80,7 @@ pub const ZUNIONSTORE: Command = Command::new(
         since: "2.0.0",
         complexity: "O(N)+O(M log(M)) with N being the sum of the sizes of the input sorted sets, \
             and M being the number of elements in the resulting sorted set.",
-        group: Group::SortedSet,
-        arity: Arity::AtLeast(4),
-        flags: Flags::WRITE.union(Flags::DENY_OOM),
-        keys: STORE,
-        args: &[
-            Arg::key("destination"),
-            Arg::int("numkeys"),
-            Arg::new("key", ArgKind::Key(1)).multiple(),
-            WEIGHTS,
-            AGGREGATE,
-        ],
-        ..CommandSpec::BASE
+        ..STORES
     },
     zunionstore,
 );
@@ -89,18 +98,7 @@ pub const ZINTERSTORE: Command = Command::new(
         complexity: "O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K \
             being the number of input sorted sets and M being the number of elements in \
             the resulting sorted set.",
-        group: Group::SortedSet,
-        arity: Arity::AtLeast(4),
-        flags: Flags::WRITE.union(Flags::DENY_OOM),
-        keys: STORE,
-        args: &[
-            Arg::key("destination"),
-            Arg::int("numkeys"),
-            Arg::new("key", ArgKind::Key(1)).multiple(),
-            WEIGHTS,
-            AGGREGATE,
-        ],
-        ..CommandSpec::BASE
+        ..STORES
     },
     zinterstore,
 );
@@ -118,16 +116,12 @@ pub const ZDIFFSTORE: Command = Command::new(
         complexity: "O(L + (N-K)log(N)) worst case where L is the total number of elements in all \
             the sets, N is the size of the first set, and K is the size of the result \
             set.",
-        group: Group::SortedSet,
-        arity: Arity::AtLeast(4),
-        flags: Flags::WRITE.union(Flags::DENY_OOM),
-        keys: STORE,
         args: &[
             Arg::key("destination"),
             Arg::int("numkeys"),
             Arg::new("key", ArgKind::Key(1)).multiple(),
         ],
-        ..CommandSpec::BASE
+        ..STORES
     },
     zdiffstore,
 );

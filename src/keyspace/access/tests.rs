@@ -102,6 +102,18 @@ fn an_expired_key_is_deleted_by_a_primary_and_hidden_by_a_replica() {
 }
 
 #[test]
+fn a_destination_is_cleared_even_if_its_time_is_over() {
+    let keyspace = keyspace();
+    let past = Lifetime::Until(NOW - Millis(1));
+    with_key(&keyspace, NOW, |held, key| held.set_string(key, NewStr::Bytes(b"old"), past));
+    with_key(&keyspace, NOW, |held, key| {
+        assert!(held.clear(key) && !held.clear(key));
+        assert!(held.incidents.is_empty() && held.counters.expired == 0);
+    });
+    assert_eq!(keyspace.counts(0), (0, 0));
+}
+
+#[test]
 fn a_replica_writes_over_a_key_it_hides() {
     let keyspace = keyspace();
     keyspace.set_expiry(Expiry::Hide);

@@ -268,7 +268,8 @@ pub fn is_open_sort(command: &[Vec<u8>]) -> bool {
 /// Gives all keys of a step the same tag, with few exceptions.
 fn into_one_slot(rng: &mut Rng, step: &mut Step) {
     // What cleans up after another step must find its key.
-    if step.words[0] != b"DEL" && words::chance(rng, 6) {
+    let is_cleaned = step.words[0] == b"DEL" || step.words[0].eq_ignore_ascii_case(b"SPOP");
+    if !is_cleaned && words::chance(rng, 6) {
         return;
     }
     for word in step.words.iter_mut().skip(1).filter(|word| words::is_key(word)) {
