@@ -447,7 +447,7 @@ proptest! {
         }
         let limits = limits(entries);
         if let Ok(loaded) = read(&sealed(&body), &limits) {
-            let again = read(&write(object(&loaded), true), &limits).expect("what we write is good");
+            let again = read(&write(object(&loaded), true), &limits).expect("ours is good");
             prop_assert_eq!(again.kind(), loaded.kind());
             match loaded {
                 Loaded::String(_) => {}
