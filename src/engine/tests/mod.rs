@@ -87,6 +87,21 @@ fn nothing_expires_or_is_evicted_while_writes_wait() {
 }
 
 #[test]
+fn nothing_that_expires_is_removed_while_writes_wait() {
+    for waits in [Condition::HANDOVER, Condition::SHUTTING_DOWN] {
+        let mut local = Local::default();
+        local.check("SET a 1 PX 10 => +OK\nSET b 1 => +OK");
+        local.pass(Millis(20));
+        local.server.conditions.set(waits, true);
+        local.check("GET a => nil\nDBSIZE => :2");
+        assert_eq!(local.feed(b"SET b 2\r\n"), []);
+        local.server.conditions.set(waits, false);
+        assert_eq!(local.deliver(Mail::Wake), [Value::ok()]);
+        local.check("GET a => nil\nDBSIZE => :1");
+    }
+}
+
+#[test]
 fn replies_are_dropped_when_the_client_asked_for_it() {
     let mut local = Local::default();
     let skipped = local.feed(b"CLIENT REPLY SKIP\r\nPING\r\nECHO a\r\n");
