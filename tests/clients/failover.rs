@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use support::{Kind, TestCluster, TestServer, eventually};
+use support::{Kind, TestCluster, TestServer, eventually, suspect_after};
 
 use crate::{script, tools};
 
@@ -84,6 +84,7 @@ fn clients_go_on_when_a_replica_has_taken_over() {
     };
     let mut stories = commands.map(start);
     stories.iter_mut().for_each(|story| story.expect("ready"));
+    suspect_after(5_000, primaries.nodes.iter().chain(&replicas.nodes));
     primaries.nodes[1].kill();
     for story in &mut stories {
         writeln!(story.child.stdin.as_mut().expect("piped"), "killed").expect("it waits");

@@ -15,7 +15,7 @@ NAME, PORTS = sys.argv[1], [int(port) for port in sys.argv[2:]]
 LIBRARY = importlib.import_module(NAME)
 CLUSTER = importlib.import_module(f"{NAME}.cluster")
 KEYS = [f"{NAME}:{n}" for n in range(100)]
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 signal.alarm(3 * PATIENCE_SECONDS)
 
 

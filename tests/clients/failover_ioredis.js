@@ -8,7 +8,7 @@ const Redis = require("ioredis");
 const ports = process.argv.slice(2).map(Number);
 const input = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const keys = Array.from({ length: 100 }, (_, n) => `ioredis:${n}`);
-const patienceMs = 60_000;
+const patienceMs = 180_000;
 setTimeout(() => process.exit(1), 3 * patienceMs).unref();
 
 async function again(what) {

@@ -9,7 +9,7 @@ const { createCluster } = require("redis");
 const ports = process.argv.slice(2).map(Number);
 const input = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const keys = Array.from({ length: 100 }, (_, n) => `node-redis:${n}`);
-const patienceMs = 60_000;
+const patienceMs = 180_000;
 setTimeout(() => process.exit(1), 3 * patienceMs).unref();
 
 async function again(what) {
