@@ -59,10 +59,10 @@ fn write(
     writer: usize,
     stop: &AtomicBool,
     answered: &(impl Fn() + Sync),
+    mut rng: fastrand::Rng,
 ) -> Vec<String> {
     let Ok(mut client) = Client::try_connect(port) else { return Vec::new() };
     let mut kept = Vec::new();
-    let mut rng = fastrand::Rng::new();
     for n in 0.. {
         let count = rng.usize(1..=TOGETHER_MAX);
         let keys: Vec<String> = (0..count).map(|key| format!("{writer}:{n}:{key}")).collect();
@@ -115,10 +115,10 @@ fn count_of(client: &mut Client, keys: &[String]) -> i64 {
 
 /// Kills a primary under load and promotes its replica: writes that were answered, and how many of
 /// them the replica does not have.
-fn crash(pair: &mut Pair) -> (usize, usize) {
+fn crash(pair: &mut Pair, rng: &mut fastrand::Rng) -> (usize, usize) {
     let port = pair.primary.port();
     let (stop, answers) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let enough = fastrand::usize(1..ANSWERS_MAX);
+    let enough = rng.usize(1..ANSWERS_MAX);
     let count = || {
         answers.fetch_add(1, Ordering::Relaxed);
     };
@@ -126,8 +126,8 @@ fn crash(pair: &mut Pair) -> (usize, usize) {
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
                 scope.spawn({
-                    let (stop, count) = (&stop, &count);
-                    move || write(port, writer, stop, count)
+                    let (stop, count, rng) = (&stop, &count, rng.fork());
+                    move || write(port, writer, stop, count, rng)
                 })
             })
             .collect();
@@ -148,9 +148,10 @@ fn crash(pair: &mut Pair) -> (usize, usize) {
 /// Answered and missing writes of all rounds together, each round checked by `check`.
 fn crashes(directives: &[&str], check: impl Fn(usize, usize, usize)) -> (usize, usize) {
     let mut pair = Pair::start(directives);
+    let mut rng = fastrand::Rng::with_seed(u64::from(std::process::id()));
     let mut sum = (0, 0);
     for round in 0..rounds() {
-        let (answered, missing) = crash(&mut pair);
+        let (answered, missing) = crash(&mut pair, &mut rng);
         check(round, answered, missing);
         sum = (sum.0 + answered, sum.1 + missing);
         pair.change_roles();

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use support::Kind::{Redis, Redpoll};
 use support::{Client, Kind, TestServer, eventually, run_to_end, until};
 
-use crate::nodes::{follow, info};
+use crate::nodes::info;
 use crate::proxy::Proxy;
 
 /// How long a primary may take to hand its role over before that is given up.
@@ -151,7 +151,7 @@ impl World {
         let node = &self.nodes[at];
         let Some(parent) = node.parent else {
             if info(&node.server, "role") == "slave" {
-                ask(node, "REPLICAOF NO ONE");
+                eventually("it leads", || ask(node, "REPLICAOF NO ONE"));
             }
             return;
         };
@@ -159,7 +159,8 @@ impl World {
         let follows = info(&node.server, "role") == "slave"
             && info(&node.server, "master_port") == port.to_string();
         if !follows {
-            follow(&node.server, port);
+            // It is refused while a dataset is loaded.
+            eventually("it follows", || ask(node, &format!("REPLICAOF 127.0.0.1 {port}")));
         }
     }
 
