@@ -54,6 +54,19 @@ fn a_failure_of_the_append_only_file_is_counted() {
     assert_eq!(number(&server, "unexpected_error_replies"), 1);
 }
 
+/// Valkey's primaries tell their replicas of slots that move.
+#[test]
+fn slots_that_move_are_no_failure() {
+    let mut server = start(Redpoll, &["--appendonly", "yes", "--cluster-enabled", "yes"]);
+    server.stop();
+    let file = server.folder().join("appendonlydir/appendonly.aof.1.incr.aof");
+    let told = b"*4\r\n$7\r\nCLUSTER\r\n$7\r\nSETSLOT\r\n$1\r\n5\r\n$6\r\nSTABLE\r\n";
+    std::fs::write(&file, told).expect("our own folder");
+    server.restart();
+    eventually("it is loaded", || info(&server, "loading") == "0");
+    assert_eq!(number(&server, "unexpected_error_replies"), 0);
+}
+
 /// Goes on without its disk; a folder of that name will be in the way of its snapshots.
 const ON_A_FULL_DISK: [&str; 4] =
     ["--replica-ignore-disk-write-errors", "yes", "--dbfilename", "blocked"];

@@ -4,6 +4,7 @@ use super::{enabled, forward};
 use crate::cluster::Admin;
 use crate::commands::{Args, Command, Ctx, Reply};
 use crate::spec::{Arg, Arity, CmdResult, CommandSpec, Flags, Group};
+use crate::state::ClientFlags;
 
 pub const CLUSTER_ADDSLOTS: Command = Command::new(
     CommandSpec {
@@ -138,5 +139,9 @@ pub const CLUSTER_SETSLOT: Command = Command::new(
 );
 
 fn cluster_setslot(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    if cx.client.flags.contains(ClientFlags::PRIMARY) {
+        // Valkey's primaries tell their replicas. Here owners are known from the bus.
+        return Ok(Reply::Ok);
+    }
     forward(cx, args, Admin::set_slot)
 }
