@@ -70,6 +70,17 @@ impl Default for Clock {
     }
 }
 
+/// Unix time now, straight from the system.
+#[must_use]
+pub fn unix_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+#[inline]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,15 +92,4 @@ mod tests {
         while begun.elapsed() < Duration::from_millis(2) {}
         assert_eq!(clock.time(), (Millis(5001), 5_001_000));
     }
-}
-
-/// Unix time now, straight from the system.
-#[must_use]
-pub fn unix_time() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
-#[inline]
-pub(super) fn now() -> Instant {
-    Instant::now()
 }

@@ -35,7 +35,7 @@ fn a_shutdown_waits_until_replicas_have_everything() {
     for kind in [Redis, Redpoll] {
         let (mut primary, replica) = behind(kind, &["--shutdown-timeout", "1000"]);
         let mut first = ask(&primary, &["SHUTDOWN"]);
-        eventually("it waits", || info(&primary, "shutdown_in_milliseconds") != "");
+        eventually("it waits", || !info(&primary, "shutdown_in_milliseconds").is_empty());
         let mut second = ask(&primary, &["SHUTDOWN", "NOW"]);
         assert_eq!(primary.client().run("GET k").text(), "new");
         let mut writer = ask(&primary, &["SET", "k", "newest"]);
@@ -54,7 +54,7 @@ fn a_shutdown_waits_until_replicas_have_everything() {
         assert_eq!(info(&primary, "shutdown_in_milliseconds"), "");
 
         let waiting = ask(&primary, &["SHUTDOWN", "NOSAVE"]);
-        eventually("it waits", || info(&primary, "shutdown_in_milliseconds") != "");
+        eventually("it waits", || !info(&primary, "shutdown_in_milliseconds").is_empty());
         replica.resume();
         ends(&mut primary);
         drop(waiting);
@@ -91,7 +91,7 @@ fn a_signal_shuts_down_as_the_settings_say() {
 
         let (mut primary, replica) = behind(kind, &["--shutdown-timeout", "1000"]);
         primary.signal("TERM");
-        let waits = |primary: &TestServer| info(primary, "shutdown_in_milliseconds") != "";
+        let waits = |primary: &TestServer| !info(primary, "shutdown_in_milliseconds").is_empty();
         eventually("it waits", || waits(&primary));
         primary.signal("TERM");
         assert!(primary.client().run("SHUTDOWN ABORT").is_ok(), "asking twice changes nothing");

@@ -12,7 +12,7 @@ fn enter(waiters: &Waiters, id: u64, line: Line, names: &[Name]) -> Arc<Waiter> 
         loopback: true,
     };
     let call = Call {
-        request: OwnedRequest::from_args(&[b"BLPOP"]),
+        request: OwnedRequest::from_args([b"BLPOP"]),
         command: 0,
         db: 0,
         proto: Proto::Resp2,

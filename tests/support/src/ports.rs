@@ -2,7 +2,6 @@
 //! belong to: tests of several checkouts may run on one machine at the same time.
 
 use std::net::{TcpListener, UdpSocket};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// The first port. All of them, and the bus ports, lie below those that Linux gives to connections
@@ -12,10 +11,6 @@ const FIRST: u16 = 10_500;
 const BUS: u16 = 10_000;
 /// No more than this, so that no port is the bus port of another.
 const COUNT: u16 = BUS;
-
-/// Each port is held by a UDP socket of the same number, which nobody else can have, and which goes
-/// with this process.
-static HELD: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
 
 /// A port on which nobody listens, nor on its cluster bus port, and which no other call returns,
 /// in this or another process that runs.
@@ -33,7 +28,9 @@ pub fn free_port() -> u16 {
         let Ok(hold) = UdpSocket::bind(("127.0.0.1", port)) else { continue };
         let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
         if is_free(port) && is_free(port + BUS) {
-            HELD.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(hold);
+            // A UDP socket of the same number, which nobody else can have, holds the port for as
+            // long as this process lives.
+            Box::leak(Box::new(hold));
             return port;
         }
     }

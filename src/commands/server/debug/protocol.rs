@@ -12,6 +12,7 @@ const NOT_IN_RESP2: CmdError = CmdError::text("ERR RESP2 is not supported by thi
 /// The encoder has no word for attributes: nothing else sends any.
 const ATTRIBUTE: &[u8] = b"|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n";
 
+#[expect(clippy::approx_constant, reason = "this is what Redis says, not pi")]
 pub fn protocol(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let out = &mut *cx.out;
     match args.bytes()?.to_ascii_lowercase().as_slice() {
