@@ -451,6 +451,8 @@ proptest! {
             prop_assert_eq!(again.kind(), loaded.kind());
             match loaded {
                 Loaded::String(_) => {}
+                // When consumers were active has no place in the form we write.
+                Loaded::Stream(stream) => stream.check(),
                 loaded => {
                     let (mut one, mut other) = (elements(&loaded), elements(&again));
                     one.sort();
