@@ -139,6 +139,8 @@ impl Machine {
             // The claim has to beat the source's, and everybody should hear of it before they ask
             // the source.
             self.bump_epoch();
+            // Also if the epoch is old enough: the source is about to drop its claim for good.
+            self.save_durably();
             self.send_pongs(|_| true);
         }
         Ok(())
