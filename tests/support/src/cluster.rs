@@ -61,6 +61,9 @@ impl TestCluster {
                 NODE_TIMEOUT,
                 "--cluster-allow-replica-migration",
                 "no",
+                // However long an election takes.
+                "--cluster-replica-validity-factor",
+                "0",
             ];
             TestServer::start_kind(*kind, &directives)
         };
