@@ -22,6 +22,9 @@ macro_rules! cluster {
             /// it.
             cluster_config_file: Vec<u8> = text("nodes.conf"), Text, AtStart;
 
+            /// Databases of a node in a cluster: always one. Tools of Valkey 9 ask.
+            cluster_databases: u32 = 1, Int(1..=1), AtStart + OURS;
+
             /// The port of the cluster bus; zero is the client port plus 10000.
             cluster_port: u16 = 0, Int(0..=65_535), AtStart;
 
