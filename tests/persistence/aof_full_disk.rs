@@ -232,6 +232,8 @@ fn survives_a_full_file_system(fsync: &str) {
     for round in 0..3 {
         let mut client = server.client();
         set(&mut client, &format!("{round}:"), 50);
+        // Under `everysec` an answered write is in the file a little later.
+        assert_eq!(client.run("WAITAOF 1 0 0").items()[0].int(), 1);
         disk.fill();
         // What is not in a file yet is not acknowledged, or is in the log.
         let (mut writer, mut taken) = (Writer::connect(&server), 0);
