@@ -1,6 +1,7 @@
 //! L0: the vocabulary everything else is written in. Imports nothing of ours.
 
 mod big;
+mod bytes;
 pub mod epoch;
 pub mod error;
 pub mod float;
@@ -13,6 +14,7 @@ pub mod rng;
 pub mod slot;
 pub mod time;
 
+pub use bytes::same_bytes;
 pub use epoch::{ConfigEpoch, Epoch};
 pub use hash::KeyHasher;
 pub use id::{NodeId, ReplId};

@@ -5,7 +5,7 @@
 
 use smallvec::SmallVec;
 
-use crate::base::Slot;
+use crate::base::{Slot, same_bytes};
 use crate::commands::{Ctx, Registered, Table, keys, permission};
 use crate::keyspace::{Key, Keyspace};
 use crate::resp::RawRequest;
@@ -135,7 +135,14 @@ where
     }
     let mut add = |index: usize| {
         let bytes = request.arg(index);
-        keys.push(Key::new(bytes, keyspace.hash(bytes), Slot::of(bytes)));
+        // Pipelines often work on one collection.
+        let key = match keys.last() {
+            Some(latest) if same_bytes(latest.bytes, bytes) => {
+                Key::new(bytes, latest.hash, latest.slot)
+            }
+            _ => Key::new(bytes, keyspace.hash(bytes), Slot::of(bytes)),
+        };
+        keys.push(key);
     };
     if let Some((first, last, step)) = command.key_range {
         let end = if last >= 0 {

@@ -26,7 +26,7 @@ use super::keyspace::Place;
 use super::slot_store::Tally;
 use super::string::StrRef;
 use super::table::{Spot, Table};
-use crate::base::Millis;
+use crate::base::{Millis, same_bytes};
 use crate::spec::CmdError;
 use crate::types::{Collection, Kind};
 
@@ -125,11 +125,11 @@ pub enum Lifetime {
     Until(Millis),
 }
 
-/// A collection that is being changed. When it goes, the slot's byte count is settled.
+/// A collection that is being changed. Meanwhile the slot's byte count is without it. Two words: so
+/// it is returned in registers.
 pub struct CollectionMut<'a, T: Collection> {
     value: &'a mut T,
     tally: &'a mut Tally,
-    before: usize,
 }
 
 impl<T: Collection> Deref for CollectionMut<'_, T> {
@@ -150,8 +150,7 @@ impl<T: Collection> DerefMut for CollectionMut<'_, T> {
 impl<T: Collection> Drop for CollectionMut<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let bytes = self.tally.bytes - self.before as u64;
-        self.tally.bytes = bytes + self.value.heap_bytes() as u64;
+        self.tally.bytes += self.value.heap_bytes() as u64;
         if T::ELEMENTS_EXPIRE {
             self.tally.note_elements(self.value.next_expiry());
         }
@@ -408,8 +407,8 @@ impl Held<'_> {
             entry.set_lru(clock.used(lru, random));
         }
         let value = entry.get_mut::<T>().ok_or(WrongType)?;
-        let before = value.heap_bytes();
-        Ok(CollectionMut { value, tally, before })
+        tally.bytes -= value.heap_bytes() as u64;
+        Ok(CollectionMut { value, tally })
     }
 
     /// Takes an entry out, to be put elsewhere.
@@ -423,7 +422,11 @@ impl Held<'_> {
         if let Some(spot) = self.store(key).locate(key.hash, key.bytes) {
             self.discard(key, spot);
         }
-        let entry = if entry.view().key() == key.bytes { entry } else { entry.with_key(key.bytes) };
+        let entry = if same_bytes(entry.view().key(), key.bytes) {
+            entry
+        } else {
+            entry.with_key(key.bytes)
+        };
         self.add(key, entry);
     }
 

@@ -185,13 +185,13 @@ impl<'a> EntryRef<'a> {
         }
     }
 
-    /// Starts to fetch what finding an element of a collection will read; see
+    /// Starts to fetch what finding elements of a collection will read; see
     /// [`Collection::prefetch`].
     #[inline]
     #[must_use]
-    pub fn prefetch_element(self, step: usize, hash: u64) -> bool {
+    pub fn prefetch_elements(self, step: usize, hashes: &[u64]) -> bool {
         let kind = self.kind();
-        kind != Kind::String && (Shape::of(kind).prefetch)(self, step, hash)
+        kind != Kind::String && (Shape::of(kind).prefetch)(self, step, hashes)
     }
 
     /// Bytes of the block, as the allocator rounds them.

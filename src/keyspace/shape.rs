@@ -22,7 +22,7 @@ pub(super) struct Shape {
     pub(super) duplicate: fn(EntryRef<'_>, &[u8]) -> Entry,
     pub(super) drop_payload: fn(Payload),
     pub(super) next_expiry: fn(EntryRef<'_>) -> Millis,
-    pub(super) prefetch: fn(EntryRef<'_>, usize, u64) -> bool,
+    pub(super) prefetch: fn(EntryRef<'_>, usize, &[u64]) -> bool,
     pub(super) expire: Expire,
 }
 
@@ -40,7 +40,7 @@ impl Shape {
             },
             drop_payload: Payload::drop_as::<T>,
             next_expiry: |entry| value::<T>(entry).next_expiry(),
-            prefetch: |entry, step, hash| value::<T>(entry).prefetch(step, hash),
+            prefetch: |entry, step, hashes| value::<T>(entry).prefetch(step, hashes),
             expire: |entry, now, max, gone| {
                 let value = entry.get_mut::<T>();
                 value.expect("a shape is asked about its own kind").expire(now, max, gone);

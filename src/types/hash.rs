@@ -85,10 +85,10 @@ impl Collection for Hash {
     }
 
     #[inline]
-    fn prefetch(&self, step: usize, hash: u64) -> bool {
+    fn prefetch(&self, step: usize, hashes: &[u64]) -> bool {
         let Some(step) = step.checked_sub(1) else { return self.0.prefetch() };
         match self.0.shape() {
-            Shape::Big(Big::Table(table)) => table.prefetch(step, hash),
+            Shape::Big(Big::Table(table)) => table.prefetch(step, hashes),
             _ => false,
         }
     }

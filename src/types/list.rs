@@ -54,7 +54,7 @@ impl Collection for List {
     }
 
     #[inline]
-    fn prefetch(&self, _step: usize, _hash: u64) -> bool {
+    fn prefetch(&self, _step: usize, _hashes: &[u64]) -> bool {
         self.0.prefetch();
         false
     }

@@ -93,11 +93,11 @@ pub trait Collection: Clone + Send + 'static {
         Millis::MAX
     }
 
-    /// Starts to fetch what finding an element will read, each `step` a little further from the
-    /// word on; whether there is more to fetch. A step reads what the one before it has fetched.
-    /// `hash` is the element's by the hasher of the big collections: another one would only fetch
-    /// in vain.
-    fn prefetch(&self, step: usize, hash: u64) -> bool;
+    /// Starts to fetch what finding elements will read, each `step` a little further from the word
+    /// on; whether there is more to fetch. A step reads what the one before it has fetched.
+    /// `hashes` are the elements' by the hasher of the big collections: others would only fetch in
+    /// vain.
+    fn prefetch(&self, step: usize, hashes: &[u64]) -> bool;
 
     /// Removes up to `max` elements that are over by `now`, and tells which.
     fn expire(&mut self, _now: Millis, _max: usize, _gone: &mut dyn FnMut(&[u8])) {}

@@ -56,10 +56,10 @@ impl Collection for Set {
     }
 
     #[inline]
-    fn prefetch(&self, step: usize, hash: u64) -> bool {
+    fn prefetch(&self, step: usize, hashes: &[u64]) -> bool {
         let Some(step) = step.checked_sub(1) else { return self.0.prefetch() };
         match self.0.shape() {
-            Shape::Big(table) => table.prefetch(step, hash),
+            Shape::Big(table) => table.prefetch(step, hashes),
             Shape::Pack(_) => false,
         }
     }

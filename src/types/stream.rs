@@ -76,7 +76,7 @@ impl Collection for Stream {
     }
 
     #[inline]
-    fn prefetch(&self, _step: usize, _hash: u64) -> bool {
+    fn prefetch(&self, _step: usize, _hashes: &[u64]) -> bool {
         prefetch(&*self.0);
         false
     }

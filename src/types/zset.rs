@@ -73,10 +73,10 @@ impl Collection for Zset {
     }
 
     #[inline]
-    fn prefetch(&self, step: usize, hash: u64) -> bool {
+    fn prefetch(&self, step: usize, hashes: &[u64]) -> bool {
         let Some(step) = step.checked_sub(1) else { return self.0.prefetch() };
         match self.0.shape() {
-            Shape::Big(big) => big.members.prefetch(step, hash),
+            Shape::Big(big) => big.members.prefetch(step, hashes),
             Shape::Pack(_) => false,
         }
     }

@@ -8,7 +8,7 @@ use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 use super::{Counters, Expiry, Garbage, Incident};
-use crate::base::{Millis, Slot};
+use crate::base::{Millis, Slot, same_bytes};
 use crate::keyspace::entry::EntryRef;
 use crate::keyspace::history::{Clock, Recording};
 use crate::keyspace::keyspace::{Keyspace, Place};
@@ -105,14 +105,26 @@ impl<'k> Held<'k> {
     /// touch.
     pub fn lock(keyspace: &'k Keyspace, db: u8, keys: &mut [Key<'_>], now: Millis) -> Held<'k> {
         let mut held = Held::new(keyspace, db, now);
-        if let [key] = keys {
-            key.lock = 0;
-            held.take_lock(Place { db, slot: key.slot });
-            held.look_up_queues();
-            return held;
+        if let [first, others @ ..] = keys
+            && others.iter().all(|key| key.slot == first.slot)
+        {
+            held.take_lock(Place { db, slot: first.slot });
+            keys.iter_mut().for_each(|key| key.lock = 0);
+        } else {
+            held.take_locks(keys);
         }
+        held.look_up_queues();
+        if keys.len() > 1 {
+            held.prefetch_entries(keys);
+        }
+        held
+    }
+
+    /// Takes the locks of several slots, in ascending order.
+    fn take_locks(&mut self, keys: &mut [Key<'_>]) {
+        let db = self.db;
         for key in keys.iter() {
-            keyspace.prefetch_slot(Place { db, slot: key.slot });
+            self.keyspace.prefetch_slot(Place { db, slot: key.slot });
         }
         // Slot and index in one number sort in half the time of a pair.
         let number = |(index, key): (u64, &Key<'_>)| u64::from(key.slot.number()) << 32 | index;
@@ -123,47 +135,50 @@ impl<'k> Held<'k> {
             let key = &mut keys[(number & u64::from(u32::MAX)) as usize];
             if latest != Some(key.slot) {
                 latest = Some(key.slot);
-                held.take_lock(Place { db, slot: key.slot });
+                self.take_lock(Place { db, slot: key.slot });
             }
-            key.lock = held.holds.len() as u32 - 1;
+            key.lock = self.holds.len() as u32 - 1;
         }
-        held.look_up_queues();
-        for key in keys.iter() {
-            held.store(key).table().prefetch_bucket(key.hash);
+    }
+
+    /// Starts to fetch what lookups will touch. A key that comes several times in a row counts
+    /// once.
+    fn prefetch_entries(&self, keys: &[Key<'_>]) {
+        let runs = || keys.chunk_by(|one, next| one.hash == next.hash).map(|run| &run[0]);
+        for key in runs() {
+            self.store(key).table().prefetch_bucket(key.hash);
         }
-        for key in keys.iter() {
-            held.store(key).table().prefetch_entry(key.hash);
+        for key in runs() {
+            self.store(key).table().prefetch_entry(key.hash);
         }
-        held
     }
 
     /// Starts to fetch what finding elements of collections will read: each is a key with the hash
     /// of an element of it. A batch's misses then overlap, as those of its keys do.
     pub fn prefetch_elements<'a>(&self, elements: impl Iterator<Item = (&'a Key<'a>, u64)>) {
-        let mut wanted: SmallVec<[(EntryRef<'_>, u64); ELEMENTS_INLINE]> = SmallVec::new();
-        let mut latest: Option<(&Key<'_>, u64, EntryRef<'_>)> = None;
+        let mut hashes: SmallVec<[u64; ELEMENTS_INLINE]> = SmallVec::new();
+        // Each collection, with where its elements' hashes begin.
+        let mut wanted: SmallVec<[(EntryRef<'_>, usize); ELEMENTS_INLINE]> = SmallVec::new();
+        let mut latest: Option<&Key<'_>> = None;
         for (key, hash) in elements {
-            let entry = match latest {
-                Some((same, of, entry)) if same.hash == key.hash && same.bytes == key.bytes => {
-                    if of == hash {
-                        continue;
-                    }
-                    entry
-                }
-                _ => {
-                    let Some(entry) = self.store(key).find(key.hash, key.bytes) else { continue };
-                    entry
-                }
-            };
-            latest = Some((key, hash, entry));
-            wanted.push((entry, hash));
+            let is_same = latest
+                .is_some_and(|same| same.hash == key.hash && same_bytes(same.bytes, key.bytes));
+            if !is_same {
+                let Some(entry) = self.store(key).find(key.hash, key.bytes) else { continue };
+                wanted.push((entry, hashes.len()));
+                latest = Some(key);
+            } else if hashes.last() == Some(&hash) {
+                continue;
+            }
+            hashes.push(hash);
         }
         let (mut step, mut more) = (0, true);
         while more {
             more = false;
-            for (entry, hash) in &wanted {
-                // Whoever is there already has little to do; sorting them out would cost more.
-                more |= entry.prefetch_element(step, *hash);
+            let mut end = hashes.len();
+            for (entry, start) in wanted.iter().rev() {
+                more |= entry.prefetch_elements(step, &hashes[*start..end]);
+                end = *start;
             }
             step += 1;
         }

@@ -3,6 +3,7 @@
 //! Invariant of a chain: words are packed to the front, so only its last bucket has free ones, and
 //! no chained bucket is empty.
 
+use crate::base::same_bytes;
 use std::ptr;
 
 use super::super::entry::{Entry, EntryMut, EntryRef, Word};
@@ -97,7 +98,9 @@ impl Bucket {
         let mut bucket = self;
         loop {
             for (word, candidate) in bucket.words.iter().enumerate() {
-                if candidate.tag() == tag && candidate.entry().is_some_and(|e| e.key() == key) {
+                if candidate.tag() == tag
+                    && candidate.entry().is_some_and(|e| same_bytes(e.key(), key))
+                {
                     return Some(Spot { depth, word });
                 }
             }
@@ -126,7 +129,7 @@ impl Bucket {
             for word in &bucket.words {
                 if word.tag() == tag
                     && let Some(entry) = word.entry()
-                    && entry.key() == key
+                    && same_bytes(entry.key(), key)
                 {
                     return Some(entry);
                 }

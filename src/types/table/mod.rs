@@ -19,7 +19,7 @@ mod segment;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::base::{KeyHasher, Rng};
+use crate::base::{KeyHasher, Rng, same_bytes};
 use crate::types::compact::prefetch;
 use crate::types::memory::allocated;
 use crate::types::sample::Selection;
@@ -103,19 +103,19 @@ impl Table {
         self.segment(self.home(hash)).get(hash, key)
     }
 
-    /// Starts to fetch what a search for that hash will read: step 0 the segment, the others what
-    /// lies behind it; whether there is more.
+    /// Starts to fetch what searches for those hashes will read: step 0 the segments, the others
+    /// what lies behind them; whether there is more.
     #[inline]
-    pub fn prefetch(&self, step: usize, hash: u64) -> bool {
-        let segment = self.segment(self.home(hash));
-        match step.checked_sub(1) {
-            None => {
+    pub fn prefetch(&self, step: usize, hashes: &[u64]) -> bool {
+        let segments = hashes.iter().map(|&hash| (self.segment(self.home(hash)), hash));
+        let Some(step) = step.checked_sub(1) else {
+            for (segment, _) in segments {
                 prefetch(segment);
                 prefetch((&raw const *segment).wrapping_byte_add(64));
-                true
             }
-            Some(step) => segment.prefetch(step, hash),
-        }
+            return true;
+        };
+        segments.fold(false, |more, (segment, hash)| segment.prefetch(step, hash) || more)
     }
 
     /// Sets the key's value to what `next` makes of the one it has; `None` leaves it as it is.
@@ -141,7 +141,7 @@ impl Table {
         let index = self.home(hash);
         let segment = self.segment(index);
         let found = segment.find(hash, key);
-        if found.is_some_and(|found| segment.value(found) == value) {
+        if found.is_some_and(|found| same_bytes(segment.value(found), value)) {
             return false;
         }
         self.put(index, found, (hash, key), value)

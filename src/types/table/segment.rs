@@ -12,7 +12,7 @@
 //! until it is worth a copy of the rest.
 
 use super::larges::{Large, Larges};
-use crate::base::KeyHasher;
+use crate::base::{KeyHasher, same_bytes};
 use crate::types::compact::prefetch;
 use crate::types::memory::allocated;
 
@@ -30,6 +30,8 @@ const BUCKETS_MIN: usize = 8;
 const GARBAGE_MIN: usize = 512;
 /// So many elements of a chain are fetched ahead: few have more.
 const PREFETCHED_ELEMENTS: usize = 2;
+/// So much of a long element is fetched ahead.
+const PREFETCHED_BYTES: u32 = 128;
 /// The reference counts that stand before a shared segment.
 const COUNTS: usize = 2 * size_of::<usize>();
 const LARGE: u8 = 0xc0;
@@ -123,7 +125,9 @@ impl Segment {
 
     #[inline]
     pub fn get(&self, hash: u64, key: &[u8]) -> Option<&[u8]> {
-        self.chain(self.bucket(hash)).find(|(name, _)| *name == key).map(|(_, value)| value)
+        self.chain(self.bucket(hash))
+            .find(|(name, _)| same_bytes(name, key))
+            .map(|(_, value)| value)
     }
 
     /// Starts to fetch the chain of a hash, then the first elements in it; whether there is more.
@@ -140,10 +144,22 @@ impl Segment {
             link = u16::from_le_bytes([self.arena[at], self.arena[at + 1]]);
         }
         let Some(at) = usize::from(link).checked_sub(1) else { return false };
-        let element = &raw const self.arena[at];
-        prefetch(element);
-        prefetch(element.wrapping_add(64));
+        self.prefetch_element(at);
         step < PREFETCHED_ELEMENTS - 1
+    }
+
+    /// Starts to fetch the element at `at`, as long as most are here.
+    #[inline]
+    fn prefetch_element(&self, at: usize) {
+        let first = &raw const self.arena[at];
+        // The arena is smaller than 64 KiB.
+        let usual = self.arena.len() as u32 / self.count.max(1);
+        let last = first.wrapping_add(usual.min(PREFETCHED_BYTES) as usize);
+        prefetch(first);
+        prefetch(last);
+        if usual > 64 {
+            prefetch(first.wrapping_add(64));
+        }
     }
 
     /// Sets the value of a key that was looked for; false if the segment must be split first.
@@ -190,7 +206,7 @@ impl Segment {
         while link != 0 {
             let at = usize::from(link) - 1;
             let element = self.read(at);
-            if self.resolve(&element.body).0 == key {
+            if same_bytes(self.resolve(&element.body).0, key) {
                 return Some(Found { before, at });
             }
             (before, link) = (link, element.next);
