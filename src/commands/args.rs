@@ -67,7 +67,8 @@ impl<'a> Args<'a> {
     ///
     /// # Panics
     /// If it is not one of the command's keys: the declaration and the handler disagree.
-    #[inline]
+    // Returned through memory, a key would be read before all of it was written.
+    #[inline(always)]
     pub fn key(&mut self) -> CmdResult<Key<'a>> {
         let bytes = self.bytes()?;
         let (key, rest) = self.keys.split_first().expect("key specs name every key");

@@ -7,8 +7,9 @@
 //! the table is.
 //!
 //! # Invariants (asserted by [`Table::check`])
-//! - `segments` has `2^depth` places. A segment of depth `d` covers `2^(depth - d)` consecutive
-//!   ones and stands in the first; the others are None.
+//! - `segments` and `starts` have `2^depth` places. A segment of depth `d` covers `2^(depth - d)`
+//!   consecutive ones and stands in the first; the others are None. `starts` has the first of them
+//!   in all.
 //! - Segment order, and bucket order inside a segment, is hash order: a scan's cursor is a position
 //!   in hash space, which means the same however the table is cut. A key that is present during a
 //!   whole scan is therefore returned at least once, whatever splits, merges and grows in between.
@@ -33,6 +34,8 @@ use segment::{Found, MERGE_COUNT, POSITION_BITS, Segment};
 pub struct Table {
     hasher: KeyHasher,
     segments: Vec<Option<Arc<Segment>>>,
+    /// Found without a loop, whose end no CPU could guess.
+    starts: Vec<u32>,
     depth: u32,
     /// Segments whose own depth is the table's: at zero the directory can be halved.
     deepest: usize,
@@ -47,8 +50,8 @@ impl Table {
     pub fn new(hasher: KeyHasher, count: usize, bytes: usize) -> Table {
         let segment = Arc::new(Segment::new(0, count, bytes));
         let segment_bytes = segment.heap_bytes();
-        let segments = vec![Some(segment)];
-        Table { hasher, segments, depth: 0, deepest: 1, len: 0, segment_bytes }
+        let (segments, starts) = (vec![Some(segment)], vec![0]);
+        Table { hasher, segments, starts, depth: 0, deepest: 1, len: 0, segment_bytes }
     }
 
     #[must_use]
@@ -64,20 +67,15 @@ impl Table {
     /// Heap bytes behind the table, its own block excluded.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.segment_bytes + allocated(self.segments.capacity() * size_of::<Option<Arc<Segment>>>())
+        self.segment_bytes
+            + allocated(self.segments.capacity() * size_of::<Option<Arc<Segment>>>())
+            + allocated(self.starts.capacity() * size_of::<u32>())
     }
 
     /// Which segment covers `hash`.
     #[inline]
     fn home(&self, hash: u64) -> usize {
-        let mut index = match self.depth {
-            0 => 0,
-            depth => (hash >> (64 - depth)) as usize,
-        };
-        while self.segments[index].is_none() {
-            index &= index - 1;
-        }
-        index
+        self.starts[((hash >> 1) >> (63 - self.depth)) as usize] as usize
     }
 
     #[inline]
@@ -207,6 +205,7 @@ impl Table {
             for segment in old {
                 self.segments.extend([segment, None]);
             }
+            self.starts = self.starts.iter().flat_map(|start| [start * 2; 2]).collect();
             self.depth += 1;
             self.deepest = 0;
             return; // the caller comes back with the segment's new place
@@ -220,6 +219,7 @@ impl Table {
             self.segment_bytes += segment.heap_bytes();
             self.deepest += usize::from(segment.depth() == self.depth);
             self.segments[place] = Some(Arc::new(segment));
+            self.starts[place..place + half].fill(place as u32);
         }
     }
 
@@ -246,10 +246,13 @@ impl Table {
         let merged = Arc::new(one.merge(two, &self.hasher));
         self.segment_bytes += merged.heap_bytes();
         self.segments[low] = Some(merged);
+        let span = self.span(low);
+        self.starts[low..low + span].fill(low as u32);
         while self.deepest == 0 && self.depth > 0 {
             self.depth -= 1;
             let halved = self.segments.drain(..).step_by(2).collect();
             self.segments = halved;
+            self.starts = self.starts.iter().step_by(2).map(|start| start / 2).collect();
             self.deepest =
                 self.segments.iter().flatten().filter(|one| one.depth() == self.depth).count();
         }
@@ -333,11 +336,13 @@ impl Table {
     /// Asserts the invariants.
     pub fn check(&self) {
         assert_eq!(self.segments.len(), 1 << self.depth, "directory size");
+        assert_eq!(self.starts.len(), self.segments.len(), "directory size");
         let (mut index, mut len, mut bytes, mut deepest) = (0, 0, 0, 0);
         while index < self.segments.len() {
             let (segment, span) = (self.segment(index), self.span(index));
             assert_eq!(index & (span - 1), 0, "a segment begins where its prefix does");
             assert!(self.segments[index + 1..index + span].iter().all(Option::is_none));
+            assert!(self.starts[index..index + span].iter().all(|start| *start == index as u32));
             segment.check(&self.hasher);
             for (key, _) in (0..segment.buckets()).flat_map(|bucket| segment.chain(bucket)) {
                 assert_eq!(self.home(self.hasher.hash(key)), index, "a key is at home");

@@ -185,7 +185,7 @@ impl Segment {
         if self.count() == COUNT_MAX || !self.make_room(bytes, hasher) {
             return false;
         }
-        if self.count() * 4 >= self.heads.len() * 5 {
+        if self.count() * 4 >= self.heads.len() * 3 {
             self.rebuild(self.heads.len() * 3 / 2, bytes, hasher);
         }
         self.append(hash, key, value);
@@ -359,7 +359,7 @@ impl Segment {
         assert!(depth < POSITION_BITS - BUCKET_BITS, "hashes differ long before this depth");
         let half = (self.arena.len() - self.garbage) / 2;
         // Buckets enough for the time until each half is full itself.
-        let buckets = self.count() * 7 / 8;
+        let buckets = self.count();
         let mut halves = [0, 1].map(|_| {
             let mut segment = Segment::new(depth + 1, buckets, 0);
             segment.arena = Vec::with_capacity(class_of_arena(half));
