@@ -16,16 +16,19 @@ use crate::state::{Client, ClientFlags};
 /// Bytes of an unknown command's name and of its arguments that its error repeats.
 const ECHO_MAX: usize = 128;
 
-/// The command or subcommand a request names. `latest` is the previous request's: pipelines repeat.
+/// What the previous request called its command, and which that was.
+pub(super) type Latest<'a> = Option<(&'a [u8], &'static Registered)>;
+
+/// The command or subcommand a request names. Pipelines repeat the latest one's.
 #[inline]
 pub(super) fn look_up(
     request: RawRequest<'_>,
-    latest: Option<&'static Registered>,
+    latest: Latest<'_>,
 ) -> CmdResult<&'static Registered> {
     let name = request.arg(0);
     let table = Table::get();
     let found = match latest {
-        Some(latest) if !latest.is_subcommand && latest.called.eq_ignore_ascii_case(name) => latest,
+        Some((same, latest)) if !latest.is_subcommand && same_bytes(same, name) => latest,
         _ => table.find(name).ok_or_else(|| unknown_command(request))?,
     };
     if found.subcommands.is_empty() || request.len() < 2 {

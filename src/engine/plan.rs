@@ -81,7 +81,7 @@ impl<'a> Group<'a> {
     ) {
         let one_by_one = client.flags.intersects(ONE_BY_ONE);
         let steps_max = if one_by_one || wants_exact_times(scene.settings) { 1 } else { STEPS_MAX };
-        let mut latest: Option<&'static Registered> = None;
+        let mut latest = None;
         for index in next..batch.len() {
             if self.steps.len() == steps_max || self.keys.len() >= KEYS_MAX {
                 break;
@@ -108,7 +108,7 @@ impl<'a> Group<'a> {
                 self.paused = self.steps.is_empty();
                 break;
             }
-            latest = found.as_ref().ok().copied().or(latest);
+            latest = found.as_ref().ok().map(|command| (request.arg(0), *command)).or(latest);
             self.add(scene, client, request, found, queued);
             if alone {
                 break;

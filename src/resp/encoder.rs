@@ -144,7 +144,10 @@ impl Encoder {
 
     #[inline]
     pub fn int(&mut self, value: i64) {
-        self.number(b':', value);
+        match value {
+            0..10 => self.length(b':', value as usize),
+            _ => self.number(b':', value),
+        }
     }
 
     #[inline]

@@ -45,6 +45,9 @@ fn small_number(input: &[u8], at: usize, sigil: u8) -> Option<(usize, usize)> {
         return None;
     }
     let mut number = usize::from(first) * 10 + usize::from(second);
+    if line[3] == b'\r' {
+        return Some((number, at + 5));
+    }
     for (index, &byte) in input[at + 3..].iter().take(5).enumerate() {
         let digit = byte.wrapping_sub(b'0');
         if byte == b'\r' {

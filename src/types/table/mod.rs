@@ -42,6 +42,8 @@ pub struct Table {
     len: usize,
     /// Heap bytes of all segments.
     segment_bytes: usize,
+    /// And of the directory.
+    directory_bytes: usize,
 }
 
 impl Table {
@@ -51,7 +53,9 @@ impl Table {
         let segment = Arc::new(Segment::new(0, count, bytes));
         let segment_bytes = segment.heap_bytes();
         let (segments, starts) = (vec![Some(segment)], vec![0]);
-        Table { hasher, segments, starts, depth: 0, deepest: 1, len: 0, segment_bytes }
+        let directory_bytes = directory_bytes(segments.len());
+        let (depth, deepest, len) = (0, 1, 0);
+        Table { hasher, segments, starts, depth, deepest, len, segment_bytes, directory_bytes }
     }
 
     #[must_use]
@@ -67,9 +71,7 @@ impl Table {
     /// Heap bytes behind the table, its own block excluded.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.segment_bytes
-            + allocated(self.segments.capacity() * size_of::<Option<Arc<Segment>>>())
-            + allocated(self.starts.capacity() * size_of::<u32>())
+        self.segment_bytes + self.directory_bytes
     }
 
     /// Which segment covers `hash`.
@@ -205,7 +207,8 @@ impl Table {
             for segment in old {
                 self.segments.extend([segment, None]);
             }
-            self.starts = self.starts.iter().flat_map(|start| [start * 2; 2]).collect();
+            self.starts = (0..places).map(|place| self.starts[place / 2] * 2).collect();
+            self.directory_bytes = directory_bytes(self.segments.len());
             self.depth += 1;
             self.deepest = 0;
             return; // the caller comes back with the segment's new place
@@ -250,9 +253,9 @@ impl Table {
         self.starts[low..low + span].fill(low as u32);
         while self.deepest == 0 && self.depth > 0 {
             self.depth -= 1;
-            let halved = self.segments.drain(..).step_by(2).collect();
-            self.segments = halved;
+            self.segments = self.segments.drain(..).step_by(2).collect();
             self.starts = self.starts.iter().step_by(2).map(|start| start / 2).collect();
+            self.directory_bytes = directory_bytes(self.segments.len());
             self.deepest =
                 self.segments.iter().flatten().filter(|one| one.depth() == self.depth).count();
         }
@@ -353,7 +356,13 @@ impl Table {
             index += span;
         }
         assert_eq!((len, bytes, deepest), (self.len, self.segment_bytes, self.deepest));
+        assert_eq!(self.directory_bytes, directory_bytes(self.segments.len()));
     }
+}
+
+/// Heap bytes of a directory.
+fn directory_bytes(places: usize) -> usize {
+    allocated(places * size_of::<Option<Arc<Segment>>>()) + allocated(places * size_of::<u32>())
 }
 
 /// Elements of a [`Table`].
