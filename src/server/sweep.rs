@@ -98,7 +98,7 @@ impl Sweep {
         held.expiry = Expiry::Delete;
         match held.expiry_of(&key) {
             None => {}
-            Some(at) if at > now => server.own_expiries.note((db, name.clone()), at),
+            Some(at) if !at.is_over(now) => server.own_expiries.note((db, name.clone()), at),
             Some(_) => {
                 held.exists(&key);
                 follow::own_expired(server, held.place(&key), &name);

@@ -46,13 +46,13 @@ impl OwnExpiries {
         self.count.store(inner.times.len(), Ordering::Relaxed);
     }
 
-    /// Takes out one that is due.
+    /// Takes out one whose time is over.
     pub fn take_due(&self, now: Millis) -> Option<Name> {
         if self.is_empty() {
             return None;
         }
         let mut inner = self.inner.lock();
-        if inner.due.first()?.0 > now {
+        if !inner.due.first()?.0.is_over(now) {
             return None;
         }
         let (_, name) = inner.due.pop_first()?;
@@ -92,6 +92,7 @@ mod tests {
         own.note(name("b"), Millis(20));
         own.note(name("a"), Millis(10));
         assert_eq!((own.len(), own.take_due(Millis(9))), (2, None));
+        assert_eq!(own.take_due(Millis(10)), None, "it lives through that millisecond");
         assert_eq!(own.take_due(Millis(50)), Some(name("a")));
         assert_eq!((own.len(), own.take_due(Millis(50))), (1, Some(name("b"))));
         assert_eq!(own.take_due(Millis(50)), None);
