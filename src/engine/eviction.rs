@@ -22,6 +22,9 @@ use crate::state::conditions::Condition;
 const READ_EVERY: Millis = Millis(5);
 /// But not before so many times as long as that takes: one percent of a core.
 const READ_SHARE: u32 = 100;
+/// Nobody is refused on an older reading than this, whatever it costs: one that was made while a
+/// FLUSHALL was throwing its tables away still counts them.
+const READ_BEFORE_REFUSAL: Millis = Millis(1);
 /// The limit is near when less than one part in so many is left.
 const NEAR: u64 = 32;
 /// Keys evicted between two looks at the clock.
@@ -90,16 +93,20 @@ impl Bailiff {
         let Turn { server, settings, .. } = turn;
         let started = turn.clock.read();
         let now = turn.clock.unix(started);
-        self.read_memory(&turn, started, now);
+        let cost = server.memory.cost() * READ_SHARE;
+        self.read_memory(&turn, READ_EVERY.max(Millis(cost.as_millis() as u64)));
         let meter = server.keyspace.meter();
         let fits = || meter.used() + needed <= limit;
         if !fits() {
             let until = started + turn_time(settings.maxmemory_eviction_tenacity);
             let ended = self.evict(&mut turn, now, until, fits);
             server.memory.note_exceeded(meter.used() > limit, now);
+            let is_full = || ended == Ended::NothingLeft && meter.used() > limit;
+            if is_full() {
+                self.read_memory(&turn, READ_BEFORE_REFUSAL);
+            }
             if ended != Ended::Sufficed {
-                let is_full = ended == Ended::NothingLeft && meter.used() > limit;
-                return if is_full { Room::None } else { Room::Little };
+                return if is_full() { Room::None } else { Room::Little };
             }
         }
         // What was removed but not freed counts, too: freeing it cannot wait then.
@@ -111,11 +118,11 @@ impl Bailiff {
         Room::Enough
     }
 
-    /// Asks the allocator if that was long ago, as measured by what it costs.
-    fn read_memory(&self, turn: &Turn<'_>, started: Instant, now: Millis) {
+    /// Asks the allocator if the latest reading is older than `age`.
+    fn read_memory(&self, turn: &Turn<'_>, age: Millis) {
         let Server { memory, keyspace, garbage, .. } = turn.server;
-        let age = READ_EVERY.max(Millis((memory.cost() * READ_SHARE).as_millis() as u64));
-        if memory.read_if_older(age, now, keyspace, garbage) {
+        let started = turn.clock.read();
+        if memory.read_if_older(age, turn.clock.unix(started), keyspace, garbage) {
             memory.note_cost(turn.clock.read() - started);
         }
     }

@@ -62,17 +62,19 @@ impl Occupancy {
         let ones = |word: &AtomicU64| u64::from(word.load(Ordering::Relaxed).count_ones());
         let total: u64 = self.0.iter().map(ones).sum();
         let mut skipped = if total > 0 { rng.below(total) } else { return None };
+        let mut last = None;
         for (index, word) in self.0.iter().enumerate() {
             let mut bits = word.load(Ordering::Relaxed);
             while bits != 0 {
+                last = Slot::new((index * 64) as u16 + bits.trailing_zeros() as u16);
                 if skipped == 0 {
-                    return Slot::new((index * 64) as u16 + bits.trailing_zeros() as u16);
+                    return last;
                 }
                 skipped -= 1;
                 bits &= bits - 1;
             }
         }
-        None // emptied meanwhile
+        last // some were emptied meanwhile
     }
 }
 

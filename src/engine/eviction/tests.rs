@@ -1,5 +1,7 @@
 use super::*;
 use crate::engine::testing::{Local, show};
+use crate::engine::unix_time;
+use crate::state::memory::Resources;
 
 const LIMIT: u64 = 1 << 20;
 const OOM: &str = "-OOM command not allowed when used memory > 'maxmemory'.";
@@ -70,6 +72,22 @@ fn without_eviction_writes_are_refused_until_there_is_room() {
     let replies = local.feed(b"SET a 1\r\nDEL k0 k1 k2\r\nSET a 1\r\n");
     let replies: Vec<String> = replies.iter().map(show).collect();
     assert_eq!(replies, [OOM, ":3", "+OK"]);
+}
+
+/// A reading counts what is about to be thrown away, if it is made at that moment.
+#[test]
+fn nobody_is_refused_because_of_a_reading_that_is_no_longer_true() {
+    for policy in [MaxmemoryPolicy::AllkeysRandom, MaxmemoryPolicy::NoEviction] {
+        let mut local = local(policy);
+        local.server.memory.ask(|| 1000);
+        let wrong = |_: &Resources| Resources { allocated: 2 * LIMIT, ..Resources::default() };
+        let Server { memory, keyspace, garbage, .. } = &*local.server;
+        memory.update(Millis(unix_time().as_millis() as u64), keyspace, garbage, wrong);
+        // A long time for a reading: it would be another hundred seconds before the next one.
+        memory.note_cost(Duration::from_secs(1));
+        local.pass(Millis::from_secs(50));
+        local.check("SET k v => +OK");
+    }
 }
 
 #[test]
