@@ -1,9 +1,10 @@
 //! Generated scripts, run on redis-server and on redpoll: every reply and everything stored must be
 //! equal, and so must what both say about their commands.
 //!
-//! `REDPOLL_DIFF_SECONDS` sets how long the scripts run (default 8), `REDPOLL_DIFF_SEED` where the
-//! seeds start (default 1). The scripts' grammar is read from the reference's COMMAND DOCS and
-//! restricted to the commands that the server under test lists.
+//! By default the same scripts run everywhere, as many of them as there is time for.
+//! `REDPOLL_DIFF_SECONDS` sets how long scripts run, however many these are, `REDPOLL_DIFF_SEED`
+//! where the seeds start (default 1). The scripts' grammar is read from the reference's COMMAND
+//! DOCS and restricted to the commands that the server under test lists.
 
 mod compare;
 mod coverage;
@@ -24,15 +25,19 @@ use pair::{Mismatch, Mode, Pair};
 use support::script::{self, Generator, Step};
 use support::{Kind, TestServer, grammar, start_oracle};
 
+/// A test that nobody gives time to: it ends after so long, or earlier, after so many scripts. A
+/// fast machine is not to find what nobody looked for.
 const DEFAULT_SECONDS: u64 = 8;
+const DEFAULT_SCRIPTS: u64 = 60;
 /// A run of so many scripts has every command accepted at least once.
 const SCRIPTS_ENOUGH: u64 = 300;
 
 /// How far the scripts go.
 #[derive(Clone, Copy)]
 struct Limits {
-    /// How long new ones are begun.
+    /// How long new ones are begun, and how many at most.
     time: Duration,
+    scripts: u64,
     /// Differences after which it ends.
     findings: usize,
     /// How long a script that shows one is shortened.
@@ -44,7 +49,15 @@ impl Limits {
     /// More findings would mostly repeat these.
     fn seconds(seconds: u64) -> Limits {
         let (time, patience) = (Duration::from_secs(seconds), Duration::from_secs(5));
-        Limits { time, findings: 15, patience, in_cluster: false }
+        Limits { time, scripts: u64::MAX, findings: 15, patience, in_cluster: false }
+    }
+
+    /// The time that is asked for, or the scripts that belong to every test.
+    fn wanted() -> Limits {
+        match number_of("REDPOLL_DIFF_SECONDS") {
+            Some(seconds) => Limits::seconds(seconds),
+            None => Limits { scripts: DEFAULT_SCRIPTS, ..Limits::seconds(DEFAULT_SECONDS) },
+        }
     }
 }
 
@@ -58,9 +71,8 @@ struct Finding {
 #[test]
 fn generated_scripts_have_equal_replies() {
     let Some(mut pair) = Pair::start() else { return };
-    let seconds = number_of("REDPOLL_DIFF_SECONDS").unwrap_or(DEFAULT_SECONDS);
     let first = number_of("REDPOLL_DIFF_SEED").unwrap_or(1);
-    let (scripts, findings) = explore(&mut pair, first, Limits::seconds(seconds));
+    let (scripts, findings) = explore(&mut pair, first, Limits::wanted());
     println!("{scripts} scripts of {} steps, accepted:", script::STEPS);
     println!("{}", pair.coverage.table());
     assert!(findings.is_empty(), "{}", report(&findings));
@@ -71,9 +83,10 @@ fn generated_scripts_have_equal_replies() {
 #[test]
 fn generated_scripts_have_equal_replies_in_clusters() {
     let Some(mut pair) = Pair::start_clusters() else { return };
-    let seconds = number_of("REDPOLL_DIFF_SECONDS").unwrap_or(DEFAULT_SECONDS) / 2;
     let first = number_of("REDPOLL_DIFF_SEED").unwrap_or(1);
-    let limits = Limits { in_cluster: true, ..Limits::seconds(seconds) };
+    let wanted = Limits::wanted();
+    let limits =
+        Limits { in_cluster: true, time: wanted.time / 2, scripts: wanted.scripts / 2, ..wanted };
     let (scripts, findings) = explore(&mut pair, first, limits);
     println!("{scripts} scripts of {} steps", script::STEPS);
     assert!(findings.is_empty(), "{}", report(&findings));
@@ -85,7 +98,8 @@ fn the_reference_agrees_with_itself() {
     let pair = (start_oracle(&DEBUG), start_oracle(&DEBUG));
     let (Some(reference), Some(subject)) = pair else { return };
     let mut pair = Pair::of(reference, subject);
-    let (_, findings) = explore(&mut pair, 1, Limits::seconds(3));
+    let limits = Limits { scripts: DEFAULT_SCRIPTS, ..Limits::seconds(3) };
+    let (_, findings) = explore(&mut pair, 1, limits);
     assert!(findings.is_empty(), "{}", report(&findings));
 }
 
@@ -98,7 +112,7 @@ fn a_server_that_behaves_differently_is_noticed() {
     let mut pair = Pair::of(reference, subject);
     // As long as a slow machine takes to find one and to shorten it.
     let long = Duration::from_secs(120);
-    let limits = Limits { time: long, findings: 1, patience: long, in_cluster: false };
+    let limits = Limits { findings: 1, patience: long, ..Limits::seconds(long.as_secs()) };
     let (_, findings) = explore(&mut pair, 1, limits);
     let first = findings.first().expect("a finding");
     assert!(first.shortest.len() < script::STEPS / 10, "{}", report(&findings));
@@ -131,7 +145,8 @@ fn explore(pair: &mut Pair, first: u64, limits: Limits) -> (u64, Vec<Finding>) {
     let deadline = Instant::now() + limits.time;
     let mut findings: BTreeMap<String, Finding> = BTreeMap::new();
     let mut seed = first;
-    while (Instant::now() < deadline || seed == first) && findings.len() < limits.findings {
+    let goes_on = |seed| seed - first < limits.scripts && Instant::now() < deadline;
+    while (goes_on(seed) || seed == first) && findings.len() < limits.findings {
         let mut mode = Mode::of(seed);
         // DEBUG is open on the reference that stands alone.
         mode.crosses &= !limits.in_cluster;

@@ -26,7 +26,7 @@ pub struct Pair {
 const BROKEN: &str = "the connection broke";
 
 /// How long a script is shortened that broke the subject.
-const BROKEN_PATIENCE: Duration = Duration::from_secs(60);
+const BROKEN_PATIENCE: Duration = Duration::from_secs(240);
 
 /// How a script is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,8 +126,8 @@ impl Pair {
         }
     }
 
-    /// A shorter script that still fails, found by leaving steps out for so long, or for a minute
-    /// if the subject broke.
+    /// A shorter script that still fails, found by leaving steps out for so long, or for four
+    /// minutes if the subject broke.
     pub fn shorten(
         &mut self,
         steps: &[Step],

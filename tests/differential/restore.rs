@@ -7,9 +7,12 @@ use fastrand::Rng;
 use redpoll::persist::rdb::dump::checksum;
 use support::{TestServer, Value, start_oracle};
 
-use crate::number_of;
+use crate::{DEFAULT_SECONDS, number_of};
 
 const SEED: u64 = 1;
+/// So many are tried in any case, and, unless somebody gives them time, so many at most.
+const PAYLOADS_MIN: u64 = 100;
+const PAYLOADS_MAX: u64 = 2000;
 /// Version and checksum.
 const FOOTER_BYTES: usize = 10;
 /// What a few damaged values may cost.
@@ -42,11 +45,13 @@ fn damaged_payloads_do_no_harm() {
     let Some(mut reference) = start_oracle(&["--sanitize-dump-payload", "yes"]) else { return };
     let mut subject = TestServer::start(&[]);
     let payloads = payloads(&subject);
-    let limit = Duration::from_secs(number_of("REDPOLL_DIFF_SECONDS").unwrap_or(8) / 2);
+    let asked = number_of("REDPOLL_DIFF_SECONDS");
+    let limit = Duration::from_secs(asked.unwrap_or(DEFAULT_SECONDS) / 2);
     let first = number_of("REDPOLL_DIFF_SEED").unwrap_or(SEED);
+    let last = if asked.is_some() { u64::MAX } else { first + PAYLOADS_MAX };
     let deadline = Instant::now() + limit;
     let (mut seed, mut judged) = (first, [0u64; 4]);
-    while Instant::now() < deadline || seed < first + 100 {
+    while seed < last && Instant::now() < deadline || seed < first + PAYLOADS_MIN {
         let mut rng = Rng::with_seed(seed);
         let payload = damaged(&mut rng, &payloads);
         let shown = || format!("REDPOLL_DIFF_SEED={seed}: RESTORE k 0 {}", payload.escape_ascii());

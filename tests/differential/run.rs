@@ -20,9 +20,9 @@ pub type Replies = (Value, Value);
 pub type Shown = (String, String);
 
 /// A server that says nothing for so long hangs.
-const SILENCE: Duration = Duration::from_secs(30);
+const SILENCE: Duration = Duration::from_secs(120);
 /// What expires must be gone after that.
-const EXPIRY_LIMIT: Duration = Duration::from_secs(60);
+const EXPIRY_LIMIT: Duration = Duration::from_secs(120);
 
 /// A connection to each server.
 pub struct Both {

@@ -22,12 +22,13 @@ const STORIES: &[(&str, &str)] = &[
 ];
 
 /// How long a command may take that is not waiting, at each attempt.
-const MOMENTS: [Duration; 5] = [
+const MOMENTS: [Duration; 6] = [
     Duration::from_millis(25),
     Duration::from_millis(150),
     Duration::from_millis(500),
     Duration::from_secs(1),
     Duration::from_secs(2),
+    Duration::from_secs(5),
 ];
 
 #[test]

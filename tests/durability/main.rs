@@ -2,6 +2,7 @@
 //! primary.
 //!
 //! `REDPOLL_ROUNDS` crashes as many primaries; without it a few, to know that it works.
+//! `REDPOLL_ROUNDS_SEED` says when each crashes and what is written (1).
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,8 +16,8 @@ const ANSWERS_MAX: usize = 400;
 /// Keys that a writer sets at once, at most.
 const TOGETHER_MAX: usize = 8;
 
-fn rounds() -> usize {
-    std::env::var("REDPOLL_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3)
+fn variable(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
 /// A primary and its replica, in step.
@@ -148,15 +149,16 @@ fn crash(pair: &mut Pair, rng: &mut fastrand::Rng) -> (usize, usize) {
 /// Answered and missing writes of all rounds together, each round checked by `check`.
 fn crashes(directives: &[&str], check: impl Fn(usize, usize, usize)) -> (usize, usize) {
     let mut pair = Pair::start(directives);
-    let mut rng = fastrand::Rng::with_seed(u64::from(std::process::id()));
+    let mut rng = fastrand::Rng::with_seed(variable("REDPOLL_ROUNDS_SEED", 1));
     let mut sum = (0, 0);
-    for round in 0..rounds() {
+    let rounds = variable("REDPOLL_ROUNDS", 3) as usize;
+    for round in 0..rounds {
         let (answered, missing) = crash(&mut pair, &mut rng);
         check(round, answered, missing);
         sum = (sum.0 + answered, sum.1 + missing);
         pair.change_roles();
     }
-    println!("{} rounds, {directives:?}: {} of {} answered writes lost", rounds(), sum.1, sum.0);
+    println!("{rounds} rounds, {directives:?}: {} of {} answered writes lost", sum.1, sum.0);
     sum
 }
 
