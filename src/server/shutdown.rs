@@ -39,17 +39,19 @@ impl ControlLoop {
     pub(super) fn ends_by(&mut self, signal: SignalKind) -> bool {
         let settings = self.server.settings.load_full();
         let is_interrupt = signal == SignalKind::interrupt();
+        let name = if is_interrupt { "SIGINT" } else { "SIGTERM" };
         if let Some(ending) = &mut self.ending {
             if is_interrupt && ending.by_signal {
                 tracing::warn!("interrupted again: exiting now");
                 std::process::exit(1);
             }
+            tracing::info!(signal = name, "asked again to shut down");
             ending.by_signal = true;
             return true;
         }
-        let (name, how) = match is_interrupt {
-            true => ("SIGINT", settings.shutdown_on_sigint),
-            false => ("SIGTERM", settings.shutdown_on_sigterm),
+        let how = match is_interrupt {
+            true => settings.shutdown_on_sigint,
+            false => settings.shutdown_on_sigterm,
         };
         tracing::info!(signal = name, "shutting down");
         let save = match how {

@@ -96,7 +96,7 @@ fn all_nodes_report_the_same_owners() {
 #[track_caller]
 fn expect_one_view(cluster: &TestCluster) {
     let mut seen: Vec<Vec<NodeView>> = Vec::new();
-    let is_one = support::until(std::time::Duration::from_secs(60), || {
+    let is_one = support::until(std::time::Duration::from_secs(120), || {
         seen = cluster.nodes.iter().map(nodes_seen_by).collect();
         seen.iter().all(|views| *views == seen[0])
     });

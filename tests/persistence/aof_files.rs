@@ -72,12 +72,12 @@ fn the_file_is_turned_on_and_off_while_the_node_runs() {
     fill(&mut client);
     assert_eq!(info(&mut client, "aof_enabled"), "0");
     assert!(client.run("CONFIG SET appendonly yes appendfsync always").is_ok());
-    eventually("the first base", || info(&mut client, "aof_rewrite_in_progress") == "0");
+    eventually("the first base", || info(&mut client, "aof_rewrites") == "1");
     add(&mut client);
     assert!(client.run("CONFIG SET appendonly no").is_ok());
     client.run("SET unlogged 1");
     assert!(client.run("CONFIG SET appendonly yes").is_ok());
-    eventually("another base", || info(&mut client, "aof_rewrite_in_progress") == "0");
+    eventually("another base", || info(&mut client, "aof_rewrites") == "2");
     client.run("SET logged 1");
     let before = digest(&mut client);
     assert_eq!(client.run("WAITAOF 1 0 0").items()[0].int(), 1);

@@ -69,7 +69,10 @@ impl Past {
                 assert!(client.run("CONFIG SET appendonly no").is_ok());
                 add(&mut client);
                 assert!(client.run("CONFIG SET appendonly yes").is_ok());
-                let is_quiet = |client: &mut Client| info(client, "aof_rewrite_in_progress") == "0";
+                let is_quiet = |client: &mut Client| {
+                    let mut is = |name: &str| info(client, name);
+                    is("aof_rewrite_in_progress") == "0" && is("aof_rewrite_scheduled") == "0"
+                };
                 eventually("a first base", || is_quiet(&mut client));
                 add(&mut client);
             }
@@ -91,7 +94,11 @@ fn spoil_a_rewrite(server: &TestServer) {
     eventually("another increment", || files(server).len() > parts);
     if server.kind() == Kind::Redis {
         let children = format!("/proc/{0}/task/{0}/children", server.pid());
-        let child = fs::read_to_string(children).expect("its children");
+        let mut child = String::new();
+        eventually("it has a child", || {
+            child = fs::read_to_string(&children).expect("its children");
+            !child.trim().is_empty()
+        });
         let (killed, told) = run_to_end("kill", &["-9", child.trim()]);
         assert!(killed, "{told}");
         assert!(client.run("CONFIG SET rdb-key-save-delay 0").is_ok());

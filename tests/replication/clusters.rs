@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use support::Kind::{Redis, Redpoll};
 use support::{
-    Client, Kind, Stop, TestCluster, TestServer, Value, eventually, nodes_seen_by, suspect_after,
+    Client, Kind, Stop, TestCluster, TestServer, Value, eventually, forbid_elections,
+    nodes_seen_by, suspect_after, wait_until_up,
 };
 
 use crate::nodes::{info, settle};
@@ -31,6 +32,7 @@ fn cluster() -> (TestCluster, Vec<TestServer>) {
         views.iter().filter(|view| view.has_flag("slave")).count() == 2
     };
     eventually("all know the replicas", || cluster.nodes.iter().chain(&replicas).all(everyone));
+    wait_until_up(&cluster.nodes.iter().chain(&replicas).collect::<Vec<_>>());
     (cluster, replicas)
 }
 
@@ -71,6 +73,8 @@ fn a_failover_by_hand_loses_nothing() {
     // A primary votes for a replica of the same primary once in two node timeouts, and Redis asks
     // again after four: so Redis is the first to ask, and what follows need not wait for minutes.
     suspect_after(5_000, everyone());
+    // Nor is one to take over that nobody asked.
+    forbid_elections(everyone());
     let counted = AtomicI64::new(0);
     for new in replicas.iter().rev() {
         let ports: Vec<u16> = [old, &replicas[0], &replicas[1]].map(TestServer::port).to_vec();
@@ -128,8 +132,13 @@ fn a_replica_takes_over_from_a_primary_that_is_gone() {
     cluster.nodes[0].kill();
     eventually("one takes over", || replicas.iter().any(is_primary));
     suspect_after(30_000, cluster.nodes.iter().chain(&replicas));
-    let new = replicas.iter().position(is_primary).expect("just seen");
-    eventually("it takes writes", || replicas[new].client().call(&["SET", KEY, "after"]).is_ok());
+    let takes_writes = |node: &TestServer| node.client().call(&["SET", KEY, "after"]).is_ok();
+    let mut new = None;
+    eventually("it takes writes", || {
+        new = replicas.iter().position(takes_writes);
+        new.is_some()
+    });
+    let new = new.expect("just seen");
     settle(&replicas[new], &[&replicas[1 - new]]);
     cluster.nodes[0].restart();
     eventually("the old one follows", || !is_primary(&cluster.nodes[0]));

@@ -75,13 +75,13 @@ fn wait_counts_replicas_that_have_it() {
         settle(&primary, &[&replica]);
         let mut client = primary.client();
         client.run("SET k v");
-        assert_eq!(client.run("WAIT 1 50000").to_string(), "(integer) 1");
+        assert_eq!(client.run("WAIT 1 100000").to_string(), "(integer) 1");
         assert_eq!(client.run("WAIT 2 100").to_string(), "(integer) 1");
         replica.pause();
         client.run("SET k w");
         assert_eq!(client.run("WAIT 1 100").to_string(), "(integer) 0");
         replica.resume();
-        assert_eq!(client.run("WAIT 1 50000").to_string(), "(integer) 1");
+        assert_eq!(client.run("WAIT 1 100000").to_string(), "(integer) 1");
     }
 }
 
@@ -144,6 +144,6 @@ fn what_a_replica_has_on_its_disk_is_counted_anew_with_a_copy() {
     });
     let mut client = primary.client();
     assert!(client.run("SET a 1").is_ok());
-    assert_eq!(client.run("WAIT 1 20000").int(), 1);
+    assert_eq!(client.run("WAIT 1 100000").int(), 1);
     assert_eq!(client.run("WAITAOF 0 1 1500").items()[1].int(), 0);
 }

@@ -134,6 +134,9 @@ fn a_link_may_break_inside_a_hundred_megabytes() {
     for_each_pair(|kinds| {
         let (primary, replica) = (start(kinds.0, &[]), start(kinds.1, &[]));
         tell(&primary, "CONFIG SET repl-backlog-size 256mb");
+        // Half of it may be on its way for longer than a replica may be behind.
+        let unlimited = ["CONFIG", "SET", "client-output-buffer-limit", "replica 0 0 0"];
+        assert!(primary.client().call(&unlimited).is_ok());
         let proxy = Proxy::to(primary.port());
         follow(&replica, proxy.port);
         settle(&primary, &[&replica]);

@@ -104,7 +104,7 @@ pub fn expect_equal(primary: &TestServer, replicas: &[&TestServer]) {
 }
 
 /// How long expired keys may stay.
-const EXPIRY_LIMIT: Duration = Duration::from_secs(60);
+const EXPIRY_LIMIT: Duration = Duration::from_secs(120);
 
 /// The first keys that differ, for whoever has to find out why.
 fn differences(one: &TestServer, other: &TestServer) -> Vec<String> {

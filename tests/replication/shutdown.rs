@@ -94,6 +94,7 @@ fn a_signal_shuts_down_as_the_settings_say() {
         let waits = |primary: &TestServer| !info(primary, "shutdown_in_milliseconds").is_empty();
         eventually("it waits", || waits(&primary));
         primary.signal("TERM");
+        eventually("it is asked twice", || primary.log().matches("SIGTERM").count() == 2);
         assert!(primary.client().run("SHUTDOWN ABORT").is_ok(), "asking twice changes nothing");
         assert!(!waits(&primary));
         primary.signal("INT");

@@ -34,7 +34,7 @@ fn cluster() -> (TestCluster, Vec<TestServer>) {
     }
     tell(first, "CONFIG SET appendonly yes");
     eventually("the file is begun", || {
-        info(first, "aof_rewrite_in_progress") == "0" && info(first, "aof_enabled") == "1"
+        info(first, "aof_rewrite_in_progress") == "0" && info(first, "aof_rewrites") == "1"
     });
     (cluster, replicas)
 }

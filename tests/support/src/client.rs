@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::Value;
 
 /// Far beyond what a slow machine needs: only a server that hangs is silent for so long.
-const REPLY_LIMIT: Duration = Duration::from_secs(60);
+const REPLY_LIMIT: Duration = Duration::from_secs(120);
 
 pub struct Client {
     stream: BufReader<TcpStream>,
@@ -36,7 +36,7 @@ impl Client {
     /// Sends a command, returns its reply.
     ///
     /// # Panics
-    /// If the connection breaks or no reply comes within a minute.
+    /// If the connection breaks or no reply comes within two minutes.
     #[track_caller]
     pub fn call<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Value {
         match self.try_call(args) {
@@ -56,14 +56,14 @@ impl Client {
     }
 
     /// # Errors
-    /// If the connection breaks, is garbled or silent for a minute.
+    /// If the connection breaks, is garbled or silent for two minutes.
     pub fn try_call<A: AsRef<[u8]>>(&mut self, args: &[A]) -> io::Result<Value> {
         self.send(&encode(args))?;
         self.read()
     }
 
     /// # Errors
-    /// If the connection is broken, or full for a minute.
+    /// If the connection is broken, or full for two minutes.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.get_mut().write_all(bytes)
     }

@@ -64,6 +64,8 @@ impl TestCluster {
                 // However long an election takes.
                 "--cluster-replica-validity-factor",
                 "0",
+                "--repl-diskless-sync-delay",
+                "0",
             ];
             TestServer::start_kind(*kind, &directives)
         };
@@ -77,15 +79,7 @@ impl TestCluster {
     /// After two minutes.
     #[track_caller]
     pub fn wait_until_up(&self) {
-        eventually("every node sees the whole cluster up", || {
-            self.nodes.iter().all(|node| {
-                let info = ask(node, &["CLUSTER", "INFO"]);
-                let views = views(&ask(node, &["CLUSTER", "NODES"]));
-                info.contains("cluster_state:ok\r")
-                    && views.len() == self.nodes.len()
-                    && views.iter().all(|view| view.connected && !view.is_in_doubt())
-            })
-        });
+        wait_until_up(&self.nodes.iter().collect::<Vec<_>>());
     }
 
     #[must_use]
@@ -105,6 +99,34 @@ impl TestCluster {
         let count = self.nodes.len();
         let index = (0..count).find(|index| slot <= slot_range(*index, count).1);
         &self.nodes[index.expect("a slot below 16384")]
+    }
+}
+
+/// [`TestCluster::wait_until_up`] for a cluster of these nodes.
+///
+/// # Panics
+/// After two minutes.
+#[track_caller]
+pub fn wait_until_up(nodes: &[&TestServer]) {
+    eventually("every node sees the whole cluster up", || {
+        nodes.iter().all(|node| {
+            let info = ask(node, &["CLUSTER", "INFO"]);
+            let views = views(&ask(node, &["CLUSTER", "NODES"]));
+            info.contains("cluster_state:ok\r")
+                && views.len() == nodes.len()
+                && views.iter().all(|view| view.connected && !view.is_in_doubt())
+        })
+    });
+}
+
+/// Has replicas take over only when they are told to: whoever is suspected because it stood still
+/// for a moment remains who it is.
+///
+/// # Panics
+/// If one refuses.
+pub fn forbid_elections<'a>(replicas: impl IntoIterator<Item = &'a TestServer>) {
+    for replica in replicas {
+        expect_ok(&mut replica.client(), "CONFIG SET cluster-replica-no-failover yes");
     }
 }
 

@@ -20,7 +20,9 @@ mod wait;
 mod words;
 
 pub use client::{Client, encode};
-pub use cluster::{NodeView, TestCluster, nodes_seen_by, suspect_after};
+pub use cluster::{
+    NodeView, TestCluster, forbid_elections, nodes_seen_by, suspect_after, wait_until_up,
+};
 pub use dataset::{digest, knows};
 pub use ports::free_port;
 pub use process::{program_exists, redis_cli, run_to_end};

@@ -11,9 +11,9 @@ use crate::ports::free_port;
 use crate::process::{program_exists, signal};
 use crate::{Client, until};
 
-const START_LIMIT: Duration = Duration::from_secs(60);
-const STOP_LIMIT: Duration = Duration::from_secs(60);
-const PAUSE_LIMIT: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(120);
+const STOP_LIMIT: Duration = Duration::from_secs(120);
+const PAUSE_LIMIT: Duration = Duration::from_secs(120);
 /// Ports that are tried if somebody else is quicker to take them.
 const PORTS_TRIED: usize = 5;
 /// How much of a log is printed when a test fails.
@@ -43,7 +43,7 @@ impl TestServer {
     /// Starts redpoll with these further directives (`["--maxmemory", "1mb"]`).
     ///
     /// # Panics
-    /// If it does not answer PING within a minute.
+    /// If it does not answer PING within two minutes.
     #[must_use]
     #[track_caller]
     pub fn start(directives: &[&str]) -> TestServer {
@@ -170,7 +170,7 @@ impl TestServer {
     /// Asks it to shut down and waits for that.
     ///
     /// # Panics
-    /// If it takes longer than a minute.
+    /// If it takes longer than two minutes.
     pub fn stop(&mut self) {
         let Some(mut child) = self.child.take() else { return };
         if matches!(child.try_wait(), Ok(Some(_))) {
@@ -194,7 +194,7 @@ impl TestServer {
     /// all its threads stand still.
     ///
     /// # Panics
-    /// If one still runs after 20 seconds.
+    /// If one still runs after two minutes.
     pub fn pause(&self) {
         signal("STOP", self.pid());
         let threads = PathBuf::from(format!("/proc/{}/task", self.pid()));
@@ -216,7 +216,7 @@ impl TestServer {
     /// Starts it again with the same port, folder and directives.
     ///
     /// # Panics
-    /// If it still runs, or does not answer within a minute.
+    /// If it still runs, or does not answer within two minutes.
     #[track_caller]
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "stop() or kill() first");
