@@ -1,6 +1,8 @@
 //! Letting fields expire, and keeping them from it.
 
-use super::fields::{FIELDS_ARG, HEXPIRE_EVENT, HPERSIST_EVENT, read_fields, read_time};
+use super::fields::{
+    BAD_COUNT, BAD_NUMBER, FIELDS_ARG, HEXPIRE_EVENT, HPERSIST_EVENT, read_fields, read_time,
+};
 use crate::base::Millis;
 use crate::commands::expiry::When;
 use crate::commands::{Args, Command, Ctx, Reply};
@@ -140,9 +142,10 @@ impl Condition {
 
 fn set_expiry(cx: &mut Ctx<'_>, args: &mut Args<'_>, when: When) -> CmdResult<Reply> {
     let key = args.key()?;
+    cx.db.view::<Hash>(&key)?;
     let at = read_time(args, when, cx.now)?;
     let condition = Condition::read(args);
-    let fields = read_fields(args)?;
+    let fields = read_fields(args, BAD_COUNT)?;
     // Only a primary decides that a field is gone; a replica waits to be told.
     let past = at <= cx.now && cx.db.expiry == Expiry::Delete;
     cx.out.array(fields.len());
@@ -172,7 +175,7 @@ fn set_expiry(cx: &mut Ctx<'_>, args: &mut Args<'_>, when: When) -> CmdResult<Re
         return Ok(Reply::Written);
     }
     if past {
-        cx.changed(&key, Event::HASH_EXPIRED);
+        cx.changed(&key, Event::hash("hdel"));
         cx.drop_empty_hash(&key);
         cx.propagate_removed(&key, &done);
     } else {
@@ -202,7 +205,8 @@ pub const HPERSIST: Command = Command::new(
 
 fn hpersist(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;
-    let fields = read_fields(args)?;
+    cx.db.view::<Hash>(&key)?;
+    let fields = read_fields(args, BAD_NUMBER)?;
     cx.out.array(fields.len());
     let Some(mut hash) = cx.db.get_mut::<Hash>(&key)? else {
         fields.iter().for_each(|_| cx.out.int(NO_FIELD));

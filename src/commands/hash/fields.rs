@@ -8,7 +8,6 @@ use crate::commands::expiry::When;
 use crate::commands::{Args, Ctx};
 use crate::keyspace::Key;
 use crate::spec::{Arg, CmdError, CmdResult, Event};
-use crate::types::ELEMENT_EXPIRY_MAX;
 
 /// What a field's new expiry is called to those who listen.
 pub const HEXPIRE_EVENT: Event = Event::hash("hexpire");
@@ -16,10 +15,17 @@ pub const HPERSIST_EVENT: Event = Event::hash("hpersist");
 
 pub const MISSING_FIELDS: CmdError =
     CmdError::text("ERR Mandatory argument FIELDS is missing or not at the right position");
-const BAD_COUNT: CmdError = CmdError::text("ERR Parameter `numFields` should be greater than 0");
+/// What HEXPIRE and its kin say of a number of fields that makes no sense …
+pub const BAD_COUNT: CmdError =
+    CmdError::text("ERR Parameter `numFields` should be greater than 0");
+/// … and what the others say.
+pub const BAD_NUMBER: CmdError = CmdError::text("ERR Number of fields must be a positive integer");
 const MISMATCH: CmdError =
     CmdError::text("ERR The `numfields` parameter must match the number of arguments");
 const NEGATIVE: CmdError = CmdError::text("ERR invalid expire time, must be >= 0");
+
+/// The latest time that a command may give a field, as in Redis: 46 bits.
+const EXPIRY_MAX: Millis = Millis((1 << 46) - 1);
 
 pub const FIELDS_ARG: Arg =
     Arg::block("fields", &[Arg::int("numfields"), Arg::string("field").multiple()]).token("FIELDS");
@@ -29,22 +35,13 @@ pub type Fields<'a> = SmallVec<[&'a [u8]; 8]>;
 /// Reads `FIELDS numfields` and all that follows.
 ///
 /// # Errors
-/// If the word is missing, or the number is not that of the fields.
-pub fn read_fields<'a>(args: &mut Args<'a>) -> CmdResult<Fields<'a>> {
+/// If the word is missing, or the number is not that of the fields; `bad_number` if it is none.
+pub fn read_fields<'a>(args: &mut Args<'a>, bad_number: CmdError) -> CmdResult<Fields<'a>> {
     if !args.take_word("FIELDS") {
         return Err(MISSING_FIELDS);
     }
-    read_counted(args, 1)
-}
-
-/// Reads `numfields` and all that follows, `each` arguments per field.
-///
-/// # Errors
-/// If the number is not that of the fields.
-pub fn read_counted<'a>(args: &mut Args<'a>, each: usize) -> CmdResult<Fields<'a>> {
     let count = args.int().ok().and_then(|count| usize::try_from(count).ok());
-    let count = count.filter(|&count| count > 0).ok_or(BAD_COUNT)?;
-    if count.checked_mul(each) != Some(args.left()) {
+    if count.filter(|&count| count > 0).ok_or(bad_number)? != args.left() {
         return Err(MISMATCH);
     }
     (0..args.left()).map(|_| args.bytes()).collect()
@@ -59,13 +56,8 @@ pub fn read_time(args: &mut Args<'_>, when: When, now: Millis) -> CmdResult<Mill
     if parse_i64(text).ok_or(CmdError::NotInteger)? < 0 {
         return Err(NEGATIVE);
     }
-    bounded(when.any(text, now, command)?, command)
-}
-
-/// # Errors
-/// If the time is too late for a field.
-pub fn bounded(at: Millis, command: &'static str) -> CmdResult<Millis> {
-    if at <= ELEMENT_EXPIRY_MAX { Ok(at) } else { Err(CmdError::InvalidExpire { command }) }
+    let at = when.any(text, now, command)?;
+    if at <= EXPIRY_MAX { Ok(at) } else { Err(CmdError::InvalidExpire { command }) }
 }
 
 impl Ctx<'_> {

@@ -1,10 +1,10 @@
 //! Reading and setting fields together with their lifetimes.
 
 use super::fields::{
-    FIELDS_ARG, Fields, HEXPIRE_EVENT, HPERSIST_EVENT, bounded, read_counted, read_fields,
+    BAD_NUMBER, FIELDS_ARG, Fields, HEXPIRE_EVENT, HPERSIST_EVENT, read_fields, read_time,
 };
 use crate::base::Millis;
-use crate::commands::expiry::ExpiryOption;
+use crate::commands::expiry::When;
 use crate::commands::{Args, Command, Ctx, Reply, bulk_value};
 use crate::keyspace::{Expiry, Key};
 use crate::resp::Encoder;
@@ -14,62 +14,74 @@ use crate::spec::{
 };
 use crate::types::{Hash, Limits};
 
-const RIVAL_READS: CmdError =
-    CmdError::text("ERR Only one of EX, PX, EXAT, PXAT or PERSIST arguments can be specified");
-const RIVAL_WRITES: CmdError =
+const RIVAL_LIFETIMES: CmdError =
     CmdError::text("ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified");
 const RIVAL_CONDITIONS: CmdError =
     CmdError::text("ERR Only one of FXX or FNX arguments can be specified");
 const NO_FIELDS: CmdError = CmdError::text("ERR missing FIELDS argument");
+const BAD_PAIRS: CmdError = CmdError::text("ERR invalid number of fields");
 
 const SECONDS: Arg = Arg::int("seconds").token("EX");
 const MILLISECONDS: Arg = Arg::int("milliseconds").token("PX");
 const AT_SECONDS: Arg = Arg::new("unix-time-seconds", ArgKind::UnixTime).token("EXAT");
 const AT_MILLISECONDS: Arg = Arg::new("unix-time-milliseconds", ArgKind::UnixTime).token("PXAT");
 
-/// What stands between the key and the fields.
-#[derive(Default)]
-struct Options<'a> {
-    lifetime: ExpiryOption<'a>,
+/// What becomes of the fields' lifetimes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lifetime {
+    /// HGETEX leaves them alone, HSETEX ends them.
+    Unsaid,
+    /// `KEEPTTL`
+    Keep,
+    /// `PERSIST`
+    Persist,
+    Until(Millis),
+}
+
+impl Lifetime {
+    /// Takes one of the options that name a point in time.
+    fn take(args: &mut Args<'_>, now: Millis) -> CmdResult<Option<Lifetime>> {
+        let Some(when) = args.peek().and_then(|token| When::named(token.upper())) else {
+            return Ok(None);
+        };
+        args.bytes()?;
+        Ok(Some(Lifetime::Until(read_time(args, when, now)?)))
+    }
+}
+
+/// What stands between HSETEX' key and its fields.
+struct Options {
+    lifetime: Lifetime,
     /// Whether all of the fields have to exist, or none of them may.
     all_exist: Option<bool>,
 }
 
-impl<'a> Options<'a> {
+impl Options {
     /// Reads all up to FIELDS.
-    fn read(args: &mut Args<'a>, sets: bool) -> CmdResult<Options<'a>> {
-        let mut options = Options::default();
-        let rivals = if sets { RIVAL_WRITES } else { RIVAL_READS };
+    fn read(args: &mut Args<'_>, now: Millis) -> CmdResult<Options> {
+        let mut options = Options { lifetime: Lifetime::Unsaid, all_exist: None };
         loop {
-            let token = args.token().ok_or(NO_FIELDS)?;
-            let lifetime = &mut options.lifetime;
-            match token.upper() {
-                b"FIELDS" => return Ok(options),
-                b"FNX" | b"FXX" if sets => {
-                    let wanted = token.upper() == b"FXX";
-                    if options.all_exist.replace(wanted).is_some() {
-                        return Err(RIVAL_CONDITIONS);
+            let mut said = Lifetime::take(args, now)?;
+            if said.is_none() {
+                let token = args.token().ok_or(NO_FIELDS)?;
+                match token.upper() {
+                    b"FIELDS" => return Ok(options),
+                    b"KEEPTTL" => said = Some(Lifetime::Keep),
+                    word @ (b"FNX" | b"FXX") => {
+                        if options.all_exist.replace(word == b"FXX").is_some() {
+                            return Err(RIVAL_CONDITIONS);
+                        }
                     }
-                }
-                b"KEEPTTL" if sets => {
-                    lifetime.choose(ExpiryOption::Keep).map_err(|_| rivals.clone())?
-                }
-                b"PERSIST" if !sets => {
-                    lifetime.choose(ExpiryOption::Persist).map_err(|_| rivals.clone())?;
-                }
-                word if lifetime.take(word, args).map_err(|_| rivals.clone())? => {}
-                _ => {
-                    return Err(CmdError::echoing(&[b"ERR unknown argument: ", token.raw()]));
+                    _ => return Err(CmdError::echoing(&[b"ERR unknown argument: ", token.raw()])),
                 }
             }
+            if let Some(lifetime) = said {
+                if options.lifetime != Lifetime::Unsaid {
+                    return Err(RIVAL_LIFETIMES);
+                }
+                options.lifetime = lifetime;
+            }
         }
-    }
-
-    /// Until when the fields are to live, if that was said.
-    fn deadline(&self, args: &Args<'_>, now: Millis) -> CmdResult<Option<Millis>> {
-        let command = args.command().spec.name;
-        let at = self.lifetime.deadline(now, command)?;
-        at.map(|at| bounded(at, command)).transpose()
     }
 }
 
@@ -107,21 +119,40 @@ pub const HGETEX: Command = Command::new(
 
 fn hgetex(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;
-    let options = Options::read(args, false)?;
-    let fields = read_counted(args, 1)?;
-    let at = options.deadline(args, cx.now)?;
-    write_values(cx.db.get::<Hash>(&key)?, &fields, cx.out);
+    cx.db.get::<Hash>(&key)?;
+    let lifetime = if args.take_word("PERSIST") {
+        Lifetime::Persist
+    } else {
+        Lifetime::take(args, cx.now)?.unwrap_or(Lifetime::Unsaid)
+    };
+    let fields = read_fields(args, BAD_NUMBER)?;
     cx.propagate_nothing();
-    if let Some(at) = at {
-        let mut hash = cx.db.get_mut::<Hash>(&key)?;
-        let is_there = |field: &&[u8]| hash.as_deref_mut().is_some_and(|hash| hash.contains(field));
-        let found: Fields<'_> = fields.into_iter().filter(is_there).collect();
-        drop(hash);
-        expire(cx, &key, &found, at)?;
-    } else if options.lifetime == ExpiryOption::Persist {
-        persist(cx, &key, &fields)?;
+    if let Lifetime::Until(at) = lifetime
+        && is_past(cx, at)
+    {
+        take(cx, &key, &fields)?;
+        return Ok(Reply::Written);
+    }
+    write_values(cx.db.view::<Hash>(&key)?, &fields, cx.out);
+    match lifetime {
+        Lifetime::Until(at) => {
+            let mut hash = cx.db.get_mut::<Hash>(&key)?;
+            let is_there =
+                |field: &&[u8]| hash.as_deref_mut().is_some_and(|hash| hash.contains(field));
+            let found: Fields<'_> = fields.into_iter().filter(is_there).collect();
+            drop(hash);
+            expire(cx, &key, &found, at)?;
+        }
+        Lifetime::Persist => persist(cx, &key, &fields)?,
+        Lifetime::Keep | Lifetime::Unsaid => {}
     }
     Ok(Reply::Written)
+}
+
+/// Whether a field that may live until then is gone: only a primary decides that, a replica waits
+/// to be told.
+fn is_past(cx: &Ctx<'_>, at: Millis) -> bool {
+    at <= cx.now && cx.db.expiry == Expiry::Delete
 }
 
 fn write_values(hash: Option<&Hash>, fields: &[&[u8]], out: &mut Encoder) {
@@ -139,8 +170,7 @@ fn expire(cx: &mut Ctx<'_>, key: &Key<'_>, fields: &[&[u8]], at: Millis) -> CmdR
     if fields.is_empty() {
         return Ok(());
     }
-    // Only a primary decides that a field is gone; a replica waits to be told.
-    let past = at <= cx.now && cx.db.expiry == Expiry::Delete;
+    let past = is_past(cx, at);
     if let Some(mut hash) = cx.db.get_mut::<Hash>(key)? {
         for field in fields {
             if past {
@@ -151,7 +181,7 @@ fn expire(cx: &mut Ctx<'_>, key: &Key<'_>, fields: &[&[u8]], at: Millis) -> CmdR
         }
     }
     if past {
-        cx.changed(key, Event::HASH_EXPIRED);
+        cx.changed(key, Event::hash("hdel"));
         cx.drop_empty_hash(key);
         cx.propagate_removed(key, fields);
     } else {
@@ -219,9 +249,8 @@ pub const HSETEX: Command = Command::new(
 
 fn hsetex(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;
-    let options = Options::read(args, true)?;
-    let pairs = read_counted(args, 2)?;
-    let at = options.deadline(args, cx.now)?;
+    let options = Options::read(args, cx.now)?;
+    let pairs = read_pairs(args)?;
     let limits = cx.limits();
     let hash = cx.db.get::<Hash>(&key)?;
     let exists = |field: &[u8]| hash.is_some_and(|hash| hash.contains(field));
@@ -230,16 +259,28 @@ fn hsetex(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     {
         return Ok(Reply::Flag(false));
     }
-    let keep = options.lifetime == ExpiryOption::Keep;
+    let keep = options.lifetime == Lifetime::Keep;
     set_pairs(&mut *cx.db.get_or_create::<Hash>(&key)?, &pairs, keep, &limits);
     cx.changed(&key, Event::hash("hset"));
-    let Some(at) = at else { return Ok(Reply::Flag(true)) };
+    let Lifetime::Until(at) = options.lifetime else { return Ok(Reply::Flag(true)) };
     let mut words: Vec<&[u8]> = vec![b"HSET", key.bytes];
     words.extend(&pairs);
     cx.propagate(&words);
     let fields: Fields<'_> = pairs.chunks_exact(2).map(|pair| pair[0]).collect();
     expire(cx, &key, &fields, at)?;
     Ok(Reply::Flag(true))
+}
+
+/// Reads `numfields` and all that follows.
+fn read_pairs<'a>(args: &mut Args<'a>) -> CmdResult<Fields<'a>> {
+    if args.left() == 0 {
+        return Err(args.wrong_arity());
+    }
+    let count = args.int().ok().filter(|count| (1..=i64::from(i32::MAX)).contains(count));
+    if count.ok_or(BAD_PAIRS)? * 2 != args.left() as i64 {
+        return Err(args.wrong_arity());
+    }
+    (0..args.left()).map(|_| args.bytes()).collect()
 }
 
 fn set_pairs(hash: &mut Hash, pairs: &[&[u8]], keep_lifetimes: bool, limits: &Limits) {
@@ -272,16 +313,38 @@ pub const HGETDEL: Command = Command::new(
 
 fn hgetdel(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let key = args.key()?;
-    let fields = read_fields(args)?;
-    write_values(cx.db.get::<Hash>(&key)?, &fields, cx.out);
+    cx.db.get::<Hash>(&key)?;
+    let fields = read_fields(args, BAD_NUMBER)?;
     cx.propagate_nothing();
-    let Some(mut hash) = cx.db.get_mut::<Hash>(&key)? else { return Ok(Reply::Written) };
-    let removed: Fields<'_> = fields.into_iter().filter(|field| hash.remove(field)).collect();
+    take(cx, &key, &fields)?;
+    Ok(Reply::Written)
+}
+
+/// Answers with the fields' values, and removes them one after the other: one that is named twice
+/// is gone the second time.
+fn take(cx: &mut Ctx<'_>, key: &Key<'_>, fields: &[&[u8]]) -> CmdResult<()> {
+    let Some(mut hash) = cx.db.get_mut::<Hash>(key)? else {
+        write_values(None, fields, cx.out);
+        return Ok(());
+    };
+    let mut removed = Fields::new();
+    cx.out.array(fields.len());
+    for &field in fields {
+        match hash.get(field) {
+            Some(value) => bulk_value(cx.out, value),
+            None => {
+                cx.out.null();
+                continue;
+            }
+        }
+        hash.remove(field);
+        removed.push(field);
+    }
     drop(hash);
     if !removed.is_empty() {
-        cx.changed(&key, Event::hash("hdel"));
-        cx.drop_empty_hash(&key);
-        cx.propagate_removed(&key, &removed);
+        cx.changed(key, Event::hash("hdel"));
+        cx.drop_empty_hash(key);
+        cx.propagate_removed(key, &removed);
     }
-    Ok(Reply::Written)
+    Ok(())
 }

@@ -65,17 +65,63 @@ fn mistakes_are_named() {
         HEXPIRE h 10 NX XX FIELDS 1 a => -ERR Mandatory argument FIELDS is missing or not at the \
             right position
         HTTL h FIELDS 2 a => -ERR The `numfields` parameter must match the number of arguments
-        HGETEX h EX 10 PX 10 FIELDS 1 a => -ERR Only one of EX, PX, EXAT, PXAT or PERSIST \
-            arguments can be specified
+        HGETEX h EX 10 PX 10 FIELDS 1 a => -ERR Mandatory argument FIELDS is missing or not at \
+            the right position
+        HGETEX h EX 9223372036854775807 FIELDS x a => -ERR invalid expire time in 'hgetex' command
+        HGETEX h EX x FIELDS 1 a => -ERR value is not an integer or out of range
+        HGETEX h EX -1 FIELDS 1 a => -ERR invalid expire time, must be >= 0
+        HGETEX h FIELDS 0 a => -ERR Number of fields must be a positive integer
+        HGETDEL h FIELDS x a => -ERR Number of fields must be a positive integer
+        HTTL h FIELDS x a => -ERR Number of fields must be a positive integer
+        HPERSIST h FIELDS 0 a => -ERR Number of fields must be a positive integer
         HSETEX h FNX FXX FIELDS 1 a 1 => -ERR Only one of FXX or FNX arguments can be specified
-        HSETEX h EX 0 FIELDS 1 a 1 => -ERR invalid expire time in 'hsetex' command
+        HSETEX h EX -1 FIELDS 1 a 1 => -ERR invalid expire time, must be >= 0
+        HSETEX h PXAT 70368744177664 FIELDS 1 a 1 => -ERR invalid expire time in 'hsetex' command
+        HSETEX h EX 5 EX 5 FIELDS 1 a 1 => -ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL \
+            arguments can be specified
+        HSETEX h FIELDS 0 a 1 => -ERR invalid number of fields
+        HSETEX h FIELDS 2147483648 a 1 => -ERR invalid number of fields
+        HSETEX h EX 1 FXX FIELDS => -ERR wrong number of arguments for 'hsetex' command
         HSETEX h KEEPTTL EX 5 FIELDS 1 a 1 => -ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL \
             arguments can be specified
-        HGETEX h FOO 1 FIELDS 1 a => -ERR unknown argument: FOO
-        HSETEX h FIELDS 1 a 1 b => -ERR The `numfields` parameter must match the number of \
-            arguments
+        HGETEX h FOO 1 FIELDS 1 a => -ERR Mandatory argument FIELDS is missing or not at the \
+            right position
+        HSETEX h FOO 1 FIELDS 1 a => -ERR unknown argument: FOO
+        HSETEX h FIELDS 1 a 1 b => -ERR wrong number of arguments for 'hsetex' command
+        HPEXPIREAT h 70368744177664 FIELDS 1 a => -ERR invalid expire time in 'hpexpireat' command
+        HPEXPIREAT h 70368744177663 FIELDS 1 a => [:1]
         SET s v => +OK
-        HTTL s FIELDS 1 a => -WRONGTYPE Operation against a key holding the wrong kind of value
+        HSETEX s EX x FIELDS 1 a 1 => -ERR value is not an integer or out of range
+        ",
+    );
+}
+
+#[test]
+fn another_kind_of_value_is_refused_before_mistakes_in_the_arguments() {
+    let mut local = Local::default();
+    local.check("SET s v => +OK");
+    for request in [
+        "HTTL s FOO 1 a",
+        "HPERSIST s FIELDS x a",
+        "HEXPIRE s x FIELDS 1 a",
+        "HGETEX s EX x FIELDS 1 a",
+        "HGETDEL s FOO 1 a",
+    ] {
+        let refused = "-WRONGTYPE Operation against a key holding the wrong kind of value";
+        local.check(&format!("{request} => {refused}"));
+    }
+}
+
+#[test]
+fn a_field_that_is_taken_is_gone_at_once() {
+    Local::default().check(
+        "
+        HSET h a 1 b 2 c 3 d 4 => :4
+        HGETDEL h FIELDS 3 a a z => [\"1\" nil nil]
+        HGETEX h PX 0 FIELDS 3 b b z => [\"2\" nil nil]
+        HGETEX h EX 100 FIELDS 2 c c => [\"3\" \"3\"]
+        HSETEX h EX 0 FIELDS 2 c 5 d 5 => :1
+        EXISTS h => :0
         ",
     );
 }

@@ -1,6 +1,6 @@
 //! Asking when fields go.
 
-use super::fields::{FIELDS_ARG, read_fields};
+use super::fields::{BAD_NUMBER, FIELDS_ARG, read_fields};
 use crate::base::Millis;
 use crate::commands::{Args, Command, Ctx, Reply};
 use crate::spec::{Arg, Arity, CmdResult, CommandSpec, Flags, Group, KeyFlags, KeySpec, Plan};
@@ -104,8 +104,8 @@ fn describe(
     number: impl Fn(Millis, Millis) -> u64,
 ) -> CmdResult<Reply> {
     let key = args.key()?;
-    let (fields, now) = (read_fields(args)?, cx.now);
     let hash = cx.db.get::<Hash>(&key)?;
+    let (fields, now) = (read_fields(args, BAD_NUMBER)?, cx.now);
     cx.out.array(fields.len());
     for field in fields {
         cx.out.int(match hash.and_then(|hash| hash.expiry(field)) {
