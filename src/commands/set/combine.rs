@@ -234,6 +234,7 @@ fn store(
     let sets = sets(&cx.db, &keys)?;
     let result = match operation {
         Operation::Intersection => collect(intersection(&sets), &limits),
+        Operation::Difference if is_cheaper_to_remove(&sets) => remainder(&sets, &limits),
         Operation::Difference => collect(difference(&sets), &limits),
         Operation::Union => sum(&sets, &limits),
     };
@@ -265,6 +266,25 @@ fn difference<'a>(sets: &[Option<&'a Set>]) -> impl Iterator<Item = ValueRef<'a>
     let others: SmallVec<[&Set; 8]> = others.iter().copied().flatten().collect();
     let members = (*first).into_iter().flat_map(Set::iter);
     members.filter(move |&member| !others.iter().any(|other| other.contains_value(member)))
+}
+
+/// Whether to take the members of the other sets out of a copy of the first. This is Redis' rule,
+/// and it shows: a set that had other members than integers is no intset any more.
+fn is_cheaper_to_remove(sets: &[Option<&Set>]) -> bool {
+    let first = sets[0].map_or(0, Collection::len);
+    let there = sets.iter().flatten().count();
+    first * there / 2 > sets.iter().flatten().map(|set| set.len()).sum()
+}
+
+/// The first set without the members of the others.
+fn remainder(sets: &[Option<&Set>], limits: &Limits) -> Set {
+    let (first, others) = sets.split_first().expect("a first key");
+    let mut left = collect(first.iter().flat_map(|set| set.iter()), limits);
+    let mut digits = itoa::Buffer::new();
+    for member in others.iter().flatten().flat_map(|set| set.iter()) {
+        left.remove(member.text(&mut digits));
+    }
+    left
 }
 
 /// The members of each set that no set before it has.

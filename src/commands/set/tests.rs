@@ -167,3 +167,23 @@ fn resp3_has_sets() {
     }
     assert!(is_set(&local.run(&["SPOP", "s", "1"])));
 }
+
+/// Which way a difference is made shows in the encoding of what is left.
+#[test]
+fn a_difference_may_keep_the_encoding_of_the_first_set() {
+    Local::default().check(
+        "
+        SADD first 0 1 2 3 4 5 6 7 8 x => :10
+        SADD small x => :1
+        SADD all 0 1 2 3 4 5 6 7 x => :9
+        SDIFFSTORE d first small => :9
+        OBJECT ENCODING d => \"intset\"
+        SDIFFSTORE d first small none none none none => :9
+        OBJECT ENCODING d => \"intset\"
+        SDIFFSTORE d first small small small => :9
+        OBJECT ENCODING d => \"hashtable\"
+        SDIFFSTORE d first all all all => :1
+        OBJECT ENCODING d => \"intset\"
+        ",
+    );
+}
