@@ -23,11 +23,7 @@ pub struct Demand<'a> {
 impl<'a> Demand<'a> {
     #[must_use]
     pub fn of(command: &'static Registered, request: RawRequest<'a>) -> Demand<'a> {
-        let mut found = keys::Found::new();
-        // What makes no sense as keys is the handler's to refuse.
-        if !command.has_keys || keys::find(command, request, &mut found).is_err() {
-            found.clear();
-        }
+        let found = if command.has_keys { find_keys(command, request) } else { keys::Found::new() };
         let keys = found.iter().map(|&(index, flags)| (request.arg(index as usize), access(flags)));
         let channels = match command.spec.channels {
             Channels::None => 0,
@@ -68,6 +64,22 @@ impl<'a> Demand<'a> {
             Denied::Channel(index) => self.channels[index],
         }
     }
+}
+
+/// The keys to ask about. Where a command finds none by its own rules, such as XREAD without as many
+/// ids as streams, those count that its declaration points at, before the handler says what is
+/// wrong. What makes no sense as keys is the handler's to refuse.
+fn find_keys(command: &'static Registered, request: RawRequest<'_>) -> keys::Found {
+    let mut found = keys::Found::new();
+    if keys::find(command, request, &mut found).is_err() {
+        found.clear();
+    }
+    if found.is_empty() && command.find_keys.is_some() {
+        for spec in command.spec.keys {
+            drop(keys::find_by_spec(spec, request, &mut found));
+        }
+    }
+    found
 }
 
 fn access(flags: KeyFlags) -> Access {

@@ -82,6 +82,8 @@ pub enum Extra {
     NoValues,
 }
 
+const NOT_FOR_NO_VALUES: CmdError = CmdError::text("ERR NOVALUES option can only be used in HSCAN");
+
 /// The options after the cursor.
 #[derive(Debug)]
 pub struct Options<'a> {
@@ -113,6 +115,7 @@ impl<'a> Options<'a> {
                     options.kind = Some(Kind::from_name(args.bytes()?));
                 }
                 b"NOVALUES" if extra == Extra::NoValues => options.values = false,
+                b"NOVALUES" => return Err(NOT_FOR_NO_VALUES),
                 _ => return Err(CmdError::Syntax),
             }
         }

@@ -41,8 +41,9 @@ impl Sweep {
     /// used up.
     pub(super) fn turn(&mut self, server: &Server, every: Duration) {
         self.clock.resync();
-        let resting = Condition::NO_ACTIVE_EXPIRE.union(Condition::LOADING);
-        if server.conditions.load().intersects(resting) {
+        const RESTING: Condition =
+            Condition::NO_ACTIVE_EXPIRE.union(Condition::CRON_PAUSED).union(Condition::LOADING);
+        if server.conditions.load().intersects(RESTING) {
             return;
         }
         let effort = server.settings.load().active_expire_effort;

@@ -28,6 +28,8 @@ bitflags! {
         const ASYNC_LOADING = 1 << 16;
         /// DEBUG SET-ACTIVE-EXPIRE 0: expired keys go only when somebody looks at them.
         const NO_ACTIVE_EXPIRE = 1 << 7;
+        /// DEBUG PAUSE-CRON 1: the same.
+        const CRON_PAUSED = 1 << 17;
         /// The append-only file cannot be written.
         const AOF_FAILS = 1 << 13;
         /// The append-only file is too far behind the log.

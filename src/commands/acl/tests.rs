@@ -94,6 +94,32 @@ fn a_transaction_is_checked_when_it_is_queued_and_when_it_runs() {
     assert_eq!(log, expected.map(|(object, count)| (object.to_owned(), "multi", count)));
 }
 
+/// Permission is asked for before anybody counts ids, or reads options.
+#[test]
+fn streams_without_ids_need_permission() {
+    let refused =
+        "-NOPERM this user has no permissions to access one of the keys used as arguments";
+    let mut local = with_user("on nopass ~k* +@all");
+    for request in [
+        "XREAD STREAMS s 0 1",
+        "XREAD STREAMS k1 s 0 1 2",
+        "XREAD STREAMS s k1 0",
+        "XREADGROUP GROUP g c STREAMS s > >",
+        "XREAD FOO x STREAMS s 0",
+        "XREAD COUNT x STREAMS s 0 1",
+    ] {
+        local.check(&format!("{request} => {refused}"));
+    }
+    local.check(
+        "
+        XREAD STREAMS k1 0 1 => -ERR Unbalanced XREAD list of streams: for each stream key an ID \
+            or '$' must be specified.
+        XREAD FOO x STREAMS k1 0 => -ERR syntax error
+        XREAD FOO => -ERR wrong number of arguments for 'xread' command
+        ",
+    );
+}
+
 #[test]
 fn whose_user_is_gone_is_disconnected() {
     let mut local = with_user("on nopass +@all");

@@ -130,8 +130,8 @@ fn client_setinfo(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let (attribute, value) = (args.bytes()?, args.bytes()?);
     let mut details = cx.client.shared.details.lock();
     let (name, target) = match attribute.to_ascii_uppercase().as_slice() {
-        b"LIB-NAME" => ("lib-name", &mut details.lib_name),
-        b"LIB-VER" => ("lib-ver", &mut details.lib_version),
+        b"LIB-NAME" => ("LIB-NAME", &mut details.lib_name),
+        b"LIB-VER" => ("LIB-VER", &mut details.lib_version),
         _ => {
             return Err(CmdError::echoing(&[b"ERR Unrecognized option '", attribute, b"'"]));
         }
@@ -277,6 +277,10 @@ const HELP: &[&str] = &[
     "      Kill connections by type.",
     "    * USER <username>",
     "      Kill connections authenticated by <username>.",
+    "    * ID <client-id>",
+    "      Kill connections by client id.",
+    "    * MAXAGE <maxage>",
+    "      Kill connections older than the specified age.",
     "    * SKIPME (YES|NO)",
     "      Skip killing current connection (default: yes).",
     "LIST [options ...]",
@@ -291,6 +295,10 @@ const HELP: &[&str] = &[
     "    Control the replies sent to the current connection.",
     "SETNAME <name>",
     "    Assign the name <name> to the current connection.",
+    "SETINFO <option> <value>",
+    "    Set client meta attr. Options are:",
+    "    * LIB-NAME: the client lib name.",
+    "    * LIB-VER: the client lib version.",
     "UNBLOCK <clientid> [TIMEOUT|ERROR]",
     "    Unblock the specified blocked client.",
     "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
@@ -300,6 +308,8 @@ const HELP: &[&str] = &[
     "    Report tracking status for the current connection.",
     "NO-EVICT (ON|OFF)",
     "    Protect current client connection from eviction.",
+    "NO-TOUCH (ON|OFF)",
+    "    Will not touch LRU/LFU stats when this mode is on.",
     "HELP",
     "    Prints this help.",
 ];

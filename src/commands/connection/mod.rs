@@ -38,3 +38,6 @@ pub const COMMANDS: &[&Command] = &[
     &others::CLIENT_UNBLOCK,
     &others::CLIENT_UNPAUSE,
 ];
+
+#[cfg(test)]
+mod tests;

@@ -195,6 +195,7 @@ fn client_kill(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
                 filter.id = Some(id.ok_or(refusal)? as u64);
             }
             b"TYPE" => filter.class = Some(Class::named(value)?),
+            b"MAXAGE" => filter.age_secs_min = Some(read_age(value)?),
             b"ADDR" => filter.peer = Some(value),
             b"LADDR" => filter.local = Some(value),
             b"USER" => {
@@ -216,10 +217,19 @@ fn client_kill(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     Ok(Reply::Int(kill(cx, &filter)))
 }
 
+/// The least age, in seconds, of connections that are to go.
+fn read_age(text: &[u8]) -> CmdResult<u64> {
+    const NO_AGE: CmdError = CmdError::text("ERR maxage is not an integer or out of range");
+    const TOO_YOUNG: CmdError = CmdError::text("ERR maxage should be greater than 0");
+    let age = parse_i64(text).ok_or(NO_AGE)?;
+    u64::try_from(age).ok().filter(|&age| age > 0).ok_or(TOO_YOUNG)
+}
+
 /// Which connections to kill: those that everything set here holds for.
 #[derive(Default)]
 struct Filter<'a> {
     id: Option<u64>,
+    age_secs_min: Option<u64>,
     class: Option<Class>,
     peer: Option<&'a [u8]>,
     local: Option<&'a [u8]>,
@@ -228,9 +238,11 @@ struct Filter<'a> {
 }
 
 impl Filter<'_> {
-    fn matches(&self, client: &ClientShared, me: u64) -> bool {
+    fn matches(&self, client: &ClientShared, me: u64, now: Millis) -> bool {
+        let age_secs = now.since(client.created).0 / 1000;
         let text = |wanted: Option<&[u8]>, is: &str| wanted.is_none_or(|w| w == is.as_bytes());
         self.id.is_none_or(|id| id == client.id)
+            && self.age_secs_min.is_none_or(|min| age_secs >= min)
             && self.class.is_none_or(|class| class == Class::of(client))
             && text(self.peer, &client.peer)
             && text(self.local, &client.local)
@@ -244,7 +256,7 @@ fn kill(cx: &mut Ctx<'_>, filter: &Filter<'_>) -> i64 {
     let me = cx.client.shared.id;
     let mut killed = 0;
     for client in cx.server.clients.all() {
-        if filter.matches(&client, me) {
+        if filter.matches(&client, me, cx.now) {
             killed += 1;
             if client.id == me {
                 cx.client.set(ClientFlags::CLOSE_AFTER_REPLY, true);

@@ -1,5 +1,6 @@
 //! DEBUG: what test tools rely on. Off unless `enable-debug-command` allows it.
 
+mod inside;
 mod object;
 mod protocol;
 
@@ -31,10 +32,17 @@ const ACTIONS: &[(&str, std::ops::RangeInclusive<usize>, Action)] = &[
     ("LOADAOF", 0..=0, |cx, _| cx.ask(Request::LoadAof)),
     ("SET-ACTIVE-EXPIRE", 1..=1, set_active_expire),
     ("ERROR", 1..=1, error),
+    ("HTSTATS", 1..=1, inside::table_of_database),
+    ("HTSTATS-KEY", 1..=1, inside::table_of_key),
     ("JMAP", 0..=0, |_, _| Ok(Reply::Ok)),
+    ("LISTPACK", 1..=1, inside::listpack),
     ("LOG", 1..=1, log),
     ("CHANGE-REPL-ID", 0..=0, |cx, _| cx.ask(Request::RenameHistory)),
+    ("PAUSE-CRON", 1..=1, pause_cron),
+    ("QUICKLIST", 1..=2, inside::quicklist),
     ("QUICKLIST-PACKED-THRESHOLD", 1..=1, packed_threshold),
+    ("REPLICATE", 1..=usize::MAX, replicate),
+    ("SDSLEN", 1..=1, inside::text_len),
     ("SET-SKIP-CHECKSUM-VALIDATION", 1..=1, skip_checksums),
 ];
 
@@ -108,6 +116,21 @@ fn set_active_expire(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> 
     Ok(Reply::Ok)
 }
 
+/// What is done periodically to data is the removal of what has expired.
+fn pause_cron(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    let on = parse_i64(args.bytes()?).unwrap_or(0) != 0;
+    cx.server.conditions.set(Condition::CRON_PAUSED, on);
+    Ok(Reply::Ok)
+}
+
+/// Replicas and the append-only file get a command that is not run here.
+fn replicate(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
+    let words: CmdResult<Vec<&[u8]>> = (0..args.left()).map(|_| args.bytes()).collect();
+    cx.propagate(&words?);
+    cx.propagate_always();
+    Ok(Reply::Ok)
+}
+
 /// Makes keys for a test; replicas hear nothing of them, and in a cluster they may be of any slot.
 fn populate(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     const OUT_OF_RANGE: CmdError = CmdError::text("ERR value is out of range, must be positive");
@@ -168,12 +191,20 @@ const HELP: &[&str] = &[
     "    Output a hex signature of the values of all the specified keys.",
     "ERROR <string>",
     "    Return a Redis protocol error with <string> as message.",
+    "HTSTATS <dbid>",
+    "    Return how many keys the specified database has, and how many that expire.",
+    "HTSTATS-KEY <key>",
+    "    Return the size of the hash table stored at <key>'s value.",
+    "LISTPACK <key>",
+    "    Show the size of the listpack encoding of <key>.",
     "LOADAOF",
     "    Flush the AOF buffers on disk and reload the AOF in memory.",
     "LOG <message>",
     "    Write <message> to the server log.",
     "OBJECT <key>",
     "    Show low level info about `key` and associated value.",
+    "PAUSE-CRON <0|1>",
+    "    Stop the removal of expired keys that nobody accesses.",
     "POPULATE <count> [<prefix>] [<size>]",
     "    Create <count> string keys named key:<num>. If <prefix> is specified then",
     "    it is used instead of the 'key' prefix. These are not propagated to",
@@ -183,12 +214,18 @@ const HELP: &[&str] = &[
     "    Reply with a test value of the specified type. <type> can be: string,",
     "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
     "    true, false.",
+    "QUICKLIST <key> [<0|1>]",
+    "    Show the sizes of the nodes of <key>.",
     "RELOAD [option ...]",
     "    Save the RDB on disk and reload it back to memory. Valid <option> values:",
     "    * MERGE: conflicting keys will be loaded from RDB.",
     "    * NOFLUSH: the existing database will not be removed before load, but",
     "      conflicting keys make it fail.",
     "    * NOSAVE: the database will be loaded from an existing RDB file.",
+    "REPLICATE <string>",
+    "    Replicates the provided string to replicas, allowing data divergence.",
+    "SDSLEN <key>",
+    "    Show the sizes of `key` and value.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Setting it to 0 disables expiring keys in background when they are not",
     "    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the",

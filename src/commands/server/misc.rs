@@ -45,7 +45,8 @@ pub const LOLWUT: Command = Command::new(
 
 fn lolwut(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     let mut columns = 66;
-    if args.take_word("VERSION") {
+    // As in Redis, the word alone means nothing.
+    if args.left() > 1 && args.take_word("VERSION") {
         args.int()?;
         if args.left() > 0 {
             columns = parse_i64(args.bytes()?).unwrap_or(columns).clamp(24, 200);

@@ -187,6 +187,7 @@ fn xread(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         positions.push(match *id {
             b"$" => stream.map_or(StreamId::MIN, |stream| stream.ids().last),
             b">" => return Err(NOT_FOR_NEW),
+            b"+" => stream.map_or(StreamId::MIN, before_last),
             id => ids::read(id)?,
         });
     }
@@ -211,11 +212,22 @@ fn xread(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     Ok(Reply::Written)
 }
 
-/// The request with ids in place of what stood for them.
+/// Where to read from so that the last entry comes, or the next one if there is none.
+fn before_last(stream: &Stream) -> StreamId {
+    stream.last().and_then(|entry| entry.id.previous()).unwrap_or(stream.ids().last)
+}
+
+/// The request with ids in place of what stood for them; `+` is the last entry of a stream whenever
+/// it is read.
 fn resolve(request: RawRequest<'_>, positions: &[StreamId]) -> OwnedRequest {
     let others = request.len() - positions.len();
     let mut resolved = OwnedRequest::from_args(request.args().take(others));
-    positions.iter().for_each(|id| resolved.push(&id.text()));
+    for (id, position) in request.args().skip(others).zip(positions) {
+        match id {
+            b"+" => resolved.push(id),
+            _ => resolved.push(&position.text()),
+        }
+    }
     resolved
 }
 

@@ -19,6 +19,12 @@ const NO_LAST_ID: CmdError = CmdError::text(
     just return an empty result set.",
 );
 
+const NO_NEWEST: CmdError = CmdError::text(
+    "ERR The + ID is meaningless in the context of XREADGROUP: you want to read the history of \
+    this consumer by specifying a proper ID, or use the > ID to get new messages. The + ID would \
+    just return an empty result set.",
+);
+
 const STREAM_GONE: CmdError = CmdError::text("UNBLOCKED the stream key no longer exists");
 const GROUP_GONE: CmdError =
     CmdError::text("NOGROUP the consumer group this client was blocked on no longer exists");
@@ -80,6 +86,7 @@ fn xreadgroup(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         }
         wanted.push(match *id {
             b"$" => return Err(NO_LAST_ID),
+            b"+" => return Err(NO_NEWEST),
             b">" => From::New,
             id => match ids::read(id)? {
                 StreamId::MAX => From::New,

@@ -128,6 +128,9 @@ fn reading_looks_at_each_stream_in_turn() {
         XREAD COUNT 1 STREAMS x none 0 0 => [[\"x\" [[\"1-0\" [\"a\" \"1\"]]]]]
         XREAD COUNT -1 STREAMS x 1 => [[\"x\" [[\"2-0\" [\"b\" \"2\"]]]]]
         XREAD STREAMS x $ => nil
+        XREAD STREAMS x + => [[\"x\" [[\"2-0\" [\"b\" \"2\"]]]]]
+        XREAD COUNT 5 STREAMS none x + + => [[\"x\" [[\"2-0\" [\"b\" \"2\"]]]]]
+        XREAD STREAMS none + => nil
         XREAD STREAMS x s 0 0 => -WRONGTYPE Operation against a key holding the wrong kind of \
             value
         XREAD STREAMS s abc => -WRONGTYPE Operation against a key holding the wrong kind of value
@@ -144,6 +147,11 @@ fn reading_looks_at_each_stream_in_turn() {
         XREAD COUNT 1 STREAMS => -ERR syntax error
         XREAD COUNT STREAMS x 0 => -ERR value is not an integer or out of range
         XREAD STREAMS x 18446744073709551615-18446744073709551615 => nil
+        XGROUP CREATE x plus 0 => +OK
+        XREADGROUP GROUP plus c STREAMS x + => -ERR The + ID is meaningless in the context of \
+            XREADGROUP: you want to read the history of this consumer by specifying a proper ID, \
+            or use the > ID to get new messages. The + ID would just return an empty result set.
+        XGROUP DESTROY x plus => :1
         XREADGROUP COUNT 1 STREAMS x > 0 0 => -ERR Missing GROUP option for XREADGROUP
         XREADGROUP COUNT 1 GROUP STREAMS c STREAMS x > => -NOGROUP No such key 'x' or consumer \
             group 'STREAMS' in XREADGROUP with GROUP option

@@ -434,7 +434,7 @@ fn random_members_and_steps() {
         ZSCAN none 0 FOO => ["0" []]
         ZSCAN z 0 FOO => -ERR syntax error
         ZSCAN z 0 MATCH a => ["0" ["a" "1"]]
-        ZSCAN z 0 NOVALUES => -ERR syntax error
+        ZSCAN z 0 NOVALUES => -ERR NOVALUES option can only be used in HSCAN
         ZSCAN str 0 => -WRONGTYPE Operation against a key holding the wrong kind of value
         "#,
     );

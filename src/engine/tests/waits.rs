@@ -265,3 +265,17 @@ fn a_command_that_waits_is_slow_when_it_is_served_and_not_before() {
     let info = show(&other.run(&["INFO", "commandstats"]));
     assert!(info.contains("cmdstat_blpop:calls=1,"), "{info}");
 }
+
+/// `+` is the last entry there is; who finds none waits for the next.
+#[test]
+fn a_reader_of_the_last_entry_waits_for_one() {
+    let mut local = Local::default();
+    let mut other = local.another(1);
+    other.check("XADD x 1-1 a 1 => \"1-1\"\nXDEL x 1-1 => :1");
+    assert!(local.feed(b"XREAD BLOCK 0 STREAMS none x $ +\r\n").is_empty());
+    other.check("MULTI => +OK\nXADD x 2-1 a 2 => +QUEUED\nXADD x 2-2 a 3 => +QUEUED");
+    other.run(&["EXEC"]);
+    let latest = "[[\"x\" [[\"2-2\" [\"a\" \"3\"]]]]]";
+    assert_eq!(shown(&local.collect()), [latest]);
+    local.check(&format!("XREAD BLOCK 0 STREAMS x + => {latest}"));
+}

@@ -64,3 +64,42 @@ fn checksums_of_payloads_may_be_left_unchecked() {
     local.check("GET k => \"v\"\nDEBUG SET-SKIP-CHECKSUM-VALIDATION 0 => +OK\nDEL k => :1");
     assert_eq!(show(&local.run(&restore)), refused);
 }
+
+#[test]
+fn structures_are_told_of() {
+    local().check(
+        "
+        SET s hello => +OK
+        SET i 12 => +OK
+        SET t 1 EX 100 => +OK
+        RPUSH l a b => :2
+        HSET h a 1 => :1
+        SADD m x y => :2
+        ZADD z 1 a => :1
+        DEBUG HTSTATS 0 => \"[Dictionary HT]\\nHash table 0 stats (main hash table):\\n number of \
+            elements: 7\\n[Expires HT]\\nHash table 0 stats (main hash table):\\n number of \
+            elements: 1\\n\"
+        DEBUG HTSTATS 99 => -ERR Out of range database
+        DEBUG HTSTATS x => -ERR value is not an integer or out of range
+        DEBUG HTSTATS-KEY m => \"Hash table 0 stats (main hash table):\\n number of elements: 2\\n\"
+        DEBUG HTSTATS-KEY none => -ERR no such key
+        DEBUG HTSTATS-KEY h => -ERR The value stored at the specified key is not represented using \
+            an hash table
+        DEBUG LISTPACK l => -ERR Not a listpack encoded object.
+        DEBUG LISTPACK m => -ERR Not a listpack encoded object.
+        DEBUG LISTPACK none => -ERR no such key
+        DEBUG QUICKLIST s => -ERR Not a quicklist encoded object.
+        DEBUG QUICKLIST l 1 => +Quicklist of nodes with 13 bytes
+        DEBUG SDSLEN i => -ERR Not an sds encoded string.
+        DEBUG SDSLEN h => -ERR Not an sds encoded string.
+        DEBUG SDSLEN none => -ERR no such key
+        DEBUG PAUSE-CRON 1 => +OK
+        ",
+    );
+    let mut local = local();
+    local.check("SET s hello => +OK\nHSET h a 1 => :1");
+    let shown = show(&local.run(&["DEBUG", "SDSLEN", "s"]));
+    assert!(shown.contains("key_sds_len:1, ") && shown.contains(" val_sds_len:5, "), "{shown}");
+    let shown = show(&local.run(&["DEBUG", "LISTPACK", "h"]));
+    assert!(shown.starts_with("+Listpack of 1 elements, "), "{shown}");
+}
