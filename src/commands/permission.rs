@@ -66,9 +66,9 @@ impl<'a> Demand<'a> {
     }
 }
 
-/// The keys to ask about. Where a command finds none by its own rules, such as XREAD without as many
-/// ids as streams, those count that its declaration points at, before the handler says what is
-/// wrong. What makes no sense as keys is the handler's to refuse.
+/// The keys to ask about. Where a command finds none by its own rules, such as XREAD without as
+/// many ids as streams, those count that its declaration points at, before the handler says what
+/// is wrong. What makes no sense as keys is the handler's to refuse.
 fn find_keys(command: &'static Registered, request: RawRequest<'_>) -> keys::Found {
     let mut found = keys::Found::new();
     if keys::find(command, request, &mut found).is_err() {
