@@ -160,10 +160,11 @@ impl Pack {
         unsafe { slice::from_raw_parts(self.base(), self.total()) }
     }
 
-    /// Starts to fetch the first kilobyte, for somebody who will walk it.
+    /// Starts to fetch the first `bytes`, but a kilobyte at most, for somebody who will walk them.
     #[inline]
-    pub fn prefetch(&self) {
-        (0..1024).step_by(64).for_each(|at| prefetch(self.base().wrapping_add(at)));
+    pub fn prefetch(&self, bytes: usize) {
+        let lines = (0..bytes.min(1024)).step_by(64);
+        lines.for_each(|at| prefetch(self.base().wrapping_add(at)));
     }
 
     /// Everything after the length.

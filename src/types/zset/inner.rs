@@ -102,6 +102,13 @@ impl Inner {
         &self.lens
     }
 
+    /// How many entries are below the children before `index`. Counts of what is in memory cannot
+    /// overflow; unchecked, several are added at once.
+    #[inline]
+    pub fn len_before(&self, index: usize) -> usize {
+        self.lens[..index].iter().copied().fold(0, usize::wrapping_add)
+    }
+
     #[inline]
     pub fn len_mut(&mut self, index: usize) -> &mut usize {
         &mut self.lens[index]
@@ -129,7 +136,8 @@ impl Inner {
         let scores = &self.scores[1..];
         // Counted, not searched for: the misses of one pass overlap, those of a binary search wait
         // for each other.
-        let less = scores.iter().map(|&score| usize::from(score < entry.0)).sum::<usize>();
+        let less = scores.iter().map(|&score| usize::from(score < entry.0));
+        let less = less.fold(0, usize::wrapping_add);
         let equal = scores[less..].iter().take_while(|&&score| score == entry.0).count();
         let members = &self.below[1 + less..1 + less + equal];
         less + members.partition_point(|(member, _)| **member <= *entry.1)

@@ -41,6 +41,12 @@ fn set_len(leaf: &mut Pack, len: usize) {
     leaf.body_mut()[..4].copy_from_slice(&count.to_le_bytes());
 }
 
+/// How long a leaf of `count` entries like this one is.
+#[inline]
+pub(super) fn usual_bytes(count: usize, like: Entry<'_>) -> usize {
+    HEADER + count * (size_of::<f64>() + 1 + like.1.len())
+}
+
 /// The entry at `at`, and where the next one is.
 #[inline]
 pub(super) fn entry(leaf: &Pack, at: usize) -> Option<(Entry<'_>, usize)> {

@@ -26,14 +26,13 @@ pub(super) enum Node {
     Inner(Arc<Inner>),
 }
 
-impl Node {
-    /// Starts to fetch what a search on its way down reads.
-    #[inline]
-    fn prefetch(&self) {
-        match self {
-            Node::Leaf(pack) => pack.prefetch(),
-            Node::Inner(inner) => inner.prefetch(),
-        }
+/// Starts to fetch what a search for `entry` will read of the node's child, whose members are
+/// probably about as long.
+#[inline]
+fn prefetch_child(inner: &Inner, index: usize, entry: Entry<'_>) {
+    match inner.node(index) {
+        Node::Leaf(pack) => pack.prefetch(leaf::usual_bytes(inner.lens()[index], entry)),
+        Node::Inner(inner) => inner.prefetch(),
     }
 }
 
@@ -89,7 +88,7 @@ impl Tree {
                 Node::Leaf(pack) => return rank + leaf::partition_point(pack, before).0,
                 Node::Inner(inner) => {
                     let index = inner.child_where(&mut before);
-                    rank += inner.lens()[..index].iter().sum::<usize>();
+                    rank += inner.len_before(index);
                     node = inner.node(index);
                 }
             }
@@ -106,9 +105,9 @@ impl Tree {
                 }
                 Node::Inner(inner) => {
                     let index = inner.child_of(entry);
+                    prefetch_child(inner, index, entry);
                     node = inner.node(index);
-                    node.prefetch();
-                    rank += inner.lens()[..index].iter().sum::<usize>();
+                    rank += inner.len_before(index);
                 }
             }
         }
@@ -134,7 +133,7 @@ fn insert(node: &mut Node, entry: Entry<'_>, heap: &mut usize) -> Option<Child> 
         Node::Inner(inner) => {
             let inner = Arc::make_mut(inner);
             let index = inner.child_of(entry);
-            inner.node(index).prefetch();
+            prefetch_child(inner, index, entry);
             let right = insert(inner.node_mut(index), entry, heap);
             *inner.len_mut(index) += 1;
             let right = right?;
@@ -171,7 +170,7 @@ fn remove(node: &mut Node, entry: Entry<'_>, heap: &mut usize) -> bool {
         Node::Inner(inner) => {
             let inner = Arc::make_mut(inner);
             let index = inner.child_of(entry);
-            inner.node(index).prefetch();
+            prefetch_child(inner, index, entry);
             if !remove(inner.node_mut(index), entry, heap) {
                 return false;
             }
