@@ -200,3 +200,29 @@ fn the_single_file_of_older_versions_is_taken_over() {
     server.restart();
     assert_eq!(digest(&mut server.client()), before);
 }
+
+/// No commands would bring that back.
+#[test]
+fn what_is_pending_although_it_was_deleted_survives_a_rewrite() {
+    for to in [Kind::Redpoll, Kind::Redis] {
+        let plain = ["--aof-use-rdb-preamble", "no"];
+        let (one, other) = (start(Kind::Redpoll, &plain), start(to, &plain));
+        let (Some(mut one), Some(mut other)) = (one, other) else { return };
+        other.stop();
+        let mut client = one.client();
+        for line in [
+            "XADD stream 5-0 f v",
+            "XADD stream 6-0 f v",
+            "XGROUP CREATE stream g 0",
+            "XREADGROUP GROUP g c STREAMS stream >",
+            "XDEL stream 5-0",
+            "EXPIRE stream 100000",
+        ] {
+            assert!(!client.run(line).is_error(), "{line}");
+        }
+        rewrite(&mut client);
+        pass_on(&mut one, &mut other);
+        assert_eq!(other.client().run("XLEN stream").int(), 1);
+        assert!(other.client().run("TTL stream").int() > 0);
+    }
+}

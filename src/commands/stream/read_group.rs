@@ -124,6 +124,7 @@ fn serve(cx: &mut Ctx<'_>, reading: &Reading<'_>, key: &Key<'_>, from: From) -> 
     let mut stream = cx.db.get_mut::<Stream>(key)?.expect("it was there a moment ago");
     let created = group::see(&mut stream, name, consumer, now);
     let (mut given, logged) = (Vec::new(), cx.followers.contains(Followers::LOGGED));
+    let mut again = Vec::new();
     match from {
         From::New => {
             let position = stream.group(name).map_or(StreamId::MAX, |group| group.last_delivered);
@@ -139,7 +140,7 @@ fn serve(cx: &mut Ctx<'_>, reading: &Reading<'_>, key: &Key<'_>, from: From) -> 
             out.end_array(begun, count);
         }
         From::History(after) => {
-            repeat(&mut stream, (name, consumer), after, reading.count, now, cx.out);
+            again = repeat(&mut stream, (name, consumer), after, reading.count, now, cx.out);
         }
     }
     let (last, read) = stream.group(name).map(position).expect("the group was looked up");
@@ -157,10 +158,14 @@ fn serve(cx: &mut Ctx<'_>, reading: &Reading<'_>, key: &Key<'_>, from: From) -> 
         }
         reader.moved(cx, last, read);
     }
+    if logged {
+        again.iter().for_each(|&(id, delivery)| reader.was_given(cx, id, delivery, last));
+    }
     Ok(())
 }
 
-/// Delivers once more what is pending for a consumer. Of an entry that is gone only the id is left.
+/// Delivers once more what is pending for a consumer, and gives what that makes of it. Of an entry
+/// that is gone only the id is left.
 fn repeat(
     stream: &mut Stream,
     (name, consumer): (&[u8], &[u8]),
@@ -168,12 +173,13 @@ fn repeat(
     count: usize,
     now: Millis,
     out: &mut Encoder,
-) {
+) -> Vec<(StreamId, Delivery)> {
     let start = after.next().unwrap_or(StreamId::MAX);
     let group = stream.group(name).expect("the group was looked up");
     let pending = group.consumer(consumer).expect("the consumer was just seen");
     let pending: Vec<StreamId> = pending.pending_in(start..=StreamId::MAX).take(count).collect();
     out.array(pending.len());
+    let mut repeated = Vec::with_capacity(pending.len());
     for id in pending {
         let Some(entry) = stream.get(id) else {
             out.array(2);
@@ -184,6 +190,9 @@ fn repeat(
         write_entry(out, &entry);
         let group = stream.group_mut(name).expect("the group was looked up");
         let count = group.pending_entry(id).map_or(0, |pending| pending.delivery.count);
-        group.set_delivery(id, Delivery { at: now, count: count.wrapping_add(1) });
+        let delivery = Delivery { at: now, count: count.wrapping_add(1) };
+        group.set_delivery(id, delivery);
+        repeated.push((id, delivery));
     }
+    repeated
 }

@@ -1,11 +1,12 @@
 //! The dataset as commands: a base without an RDB.
 //!
-//! Collections come in commands of at most [`ITEMS_MAX`] elements each; an expiry comes last.
+//! Collections come in commands of at most [`ITEMS_MAX`] elements each; an expiry comes last. A
+//! stream of which no commands would give all is written as a payload.
 
 use crate::base::Millis;
 use crate::base::number::format_double;
 use crate::keyspace::{Encode, EntryRef};
-use crate::persist::rdb::Object;
+use crate::persist::rdb::{Object, dump};
 use crate::types::stream::{Group, StreamId};
 use crate::types::{Collection, Hash, Stream, ValueRef};
 
@@ -99,6 +100,11 @@ impl CommandEncoder {
     }
 
     fn stream(&mut self, key: &[u8], stream: &Stream, pause: &mut dyn FnMut(&mut Vec<u8>)) {
+        if awaits_what_is_gone(stream) {
+            let payload = dump::write(Object::Stream(stream), false);
+            self.words(&[b"RESTORE", key, b"0", &payload]).end(pause);
+            return;
+        }
         for entry in stream.range(StreamId::MIN, StreamId::MAX) {
             self.words(&[b"XADD", key]).id(entry.id);
             for (field, value) in entry.fields {
@@ -140,6 +146,15 @@ impl CommandEncoder {
             self.words(&[b"JUSTID", b"FORCE"]).end(pause);
         }
     }
+}
+
+/// Whether an entry that was deleted is still pending: XCLAIM does not bring that back.
+fn awaits_what_is_gone(stream: &Stream) -> bool {
+    let mut groups = stream.groups();
+    groups.any(|(_, group)| {
+        let mut pending = group.pending_in(StreamId::MIN..=StreamId::MAX);
+        pending.any(|pending| stream.get(pending.id).is_none())
+    })
 }
 
 impl Encode for CommandEncoder {
