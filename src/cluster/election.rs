@@ -174,7 +174,15 @@ impl Machine {
         // The time it took to notice that the primary is gone does not count.
         let age = self.data_age.0.saturating_sub(timeout);
         let limit = self.settings.repl_ping_replica_period.0 + timeout.saturating_mul(factor);
-        factor != 0 && age > limit
+        factor != 0 && age > limit && !self.has_more_than_its_primary()
+    }
+
+    /// Its primary has come back without data, and it has loaded some: no age is too old then.
+    fn has_more_than_its_primary(&self) -> bool {
+        let primary = self.table.me().primary.and_then(|id| self.table.get(id));
+        let patience = self.settings.twice_timeout();
+        let is_empty = |at| self.now.since(at) <= patience;
+        self.has_loaded && primary.and_then(|primary| primary.confessed_at).is_some_and(is_empty)
     }
 
     fn schedule_election(&mut self, primary: NodeId, manual: bool) {

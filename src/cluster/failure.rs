@@ -68,7 +68,11 @@ impl Machine {
 
     /// Somebody found that a node failed.
     pub(super) fn told_of_failure(&mut self, sender: NodeId, id: NodeId) {
-        let Some(node) = self.table.get(id) else { return };
+        let now = self.now;
+        let Some(node) = self.table.get_mut(id) else { return };
+        if sender == id {
+            node.confessed_at = Some(now);
+        }
         if node.is_me() || node.has(NodeFlags::FAIL) || node.is_handshake() {
             return;
         }

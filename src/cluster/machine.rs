@@ -188,6 +188,8 @@ pub struct Machine {
     pub(super) succession: Succession,
     /// A replica's time since its primary's last byte.
     pub(super) data_age: Millis,
+    /// It had data when it started.
+    pub(super) has_loaded: bool,
     pub(super) stats: Stats,
     pub(super) pending: Pending,
     pub(super) outbox: Vec<Action>,
@@ -223,6 +225,7 @@ impl Machine {
             election: Election::new(),
             manual: ManualFailover::default(),
             data_age: Millis::ZERO,
+            has_loaded: false,
             stats: Stats::default(),
             pending: Pending {
                 save: true,

@@ -70,6 +70,8 @@ pub struct Node {
     pub data_received: Millis,
     /// When [`NodeFlags::FAIL`] was set.
     pub failed_at: Millis,
+    /// When it last said itself that it had failed: it came back without its data.
+    pub confessed_at: Option<Millis>,
     /// When this node last voted for a replica of it.
     pub voted_at: Option<Millis>,
     pub replication_offset: u64,
@@ -107,6 +109,7 @@ impl Node {
             pong_received: Millis::ZERO,
             data_received: Millis::ZERO,
             failed_at: Millis::ZERO,
+            confessed_at: None,
             voted_at: None,
             replication_offset: 0,
             orphaned_since: None,

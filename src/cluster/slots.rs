@@ -68,11 +68,14 @@ impl Machine {
                 }
                 continue;
             }
-            let importing = self.table.importing.contains_key(&slot);
             let free = owner.is_none() || self.table.not_claimed.contains(slot);
             let wins = free || owner.is_some_and(|owner| owner.config_epoch < epoch);
-            if importing || !wins {
+            if !wins {
                 continue;
+            }
+            if let Some(source) = self.table.importing.get_mut(&slot) {
+                // Its source has been succeeded: what is left of the slot comes from there.
+                *source = subject;
             }
             if owner_id == Some(my_primary) {
                 lost.insert(slot);

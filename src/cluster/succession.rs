@@ -67,6 +67,7 @@ impl Machine {
 
     /// The dataset is loaded: these slots hold keys.
     pub(super) fn loaded(&mut self, slots: &SlotSet) {
+        self.has_loaded = !slots.is_empty();
         if self.succession == Succession::Loading && slots.is_empty() && self.awaits_successor() {
             let wait_ms = self.succession_wait().0;
             warn!(wait_ms, "this primary came back without data: a replica is to take over");

@@ -193,3 +193,22 @@ fn replicas_with_old_data_or_orders_to_stay_do_not_stand() {
     told.pass(Millis(3000), "cde");
     assert!(requests(&mut told).is_empty());
 }
+
+#[test]
+fn data_of_any_age_are_better_than_none() {
+    let mut stage = candidate(Settings { replica_validity_factor: 1, ..Settings::default() });
+    let stands = |stage: &mut Stage| {
+        stage.step(Input::Replication { offset: 0, data_age: Millis(1 << 40) });
+        stage.pass(Millis(3000), "cde");
+        requests(stage).len() == 1
+    };
+    stage.step(Input::Loaded { slots: slots(100..101) });
+    assert!(!stands(&mut stage), "its primary may have better data");
+    let header = stage.header_of('b');
+    stage.hear(header.clone(), Body::Fail(id('b')));
+    stage.step(Input::Loaded { slots: SlotSet::empty() });
+    assert!(!stands(&mut stage), "it has no more than its primary");
+    stage.hear(header, Body::Fail(id('b')));
+    stage.step(Input::Loaded { slots: slots(100..101) });
+    assert!(stands(&mut stage));
+}

@@ -66,13 +66,17 @@ fn what_is_lost_is_saved_published_and_dropped_in_that_order() {
 }
 
 #[test]
-fn a_slot_that_is_being_imported_is_not_taken_back() {
+fn a_slot_that_is_being_imported_comes_from_whoever_owns_it_now() {
     let mut stage = Stage::new();
     let slot = Slot::new(150).expect("a slot");
     stage.machine.table.importing.insert(slot, id('b'));
+    claim(&mut stage, 'c', 1, slots(100..300));
+    assert_eq!(stage.owner(150), Some(id('b')), "an older claim");
+    assert_eq!(stage.machine.table.importing[&slot], id('b'));
     claim(&mut stage, 'c', 9, slots(100..300));
-    assert_eq!(stage.owner(150), Some(id('b')));
+    assert_eq!(stage.owner(150), Some(id('c')));
     assert_eq!(stage.owner(151), Some(id('c')));
+    assert_eq!(stage.machine.table.importing[&slot], id('c'));
 }
 
 #[test]
