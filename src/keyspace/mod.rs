@@ -6,6 +6,7 @@
 
 pub mod access;
 mod database;
+mod elements;
 pub mod entry;
 pub mod evict;
 mod fifo;

@@ -1,6 +1,7 @@
 //! Hashes with fields that expire, between servers that have such.
 
-use support::{Client, Kind, TestServer, eventually, knows};
+use support::Kind::{Redis, Redpoll};
+use support::{Client, Kind, TestServer, eventually, is_usual_reference, knows};
 
 use crate::nodes::{expect_equal, follow, settle, start};
 use crate::{PAIRS, Proxy};
@@ -69,4 +70,43 @@ fn fields_that_expire_are_copied_and_streamed() {
             }
         }
     }
+}
+
+/// What a stream says that it is before it comes to what not everybody can read.
+fn version(primary: &TestServer) -> String {
+    let mut client = primary.client();
+    assert!(client.run("REPLCONF capa eof rdb-only 1").is_ok());
+    client.send(b"SYNC\r\n").expect("the server reads");
+    let copy = client.read_to_close().expect("it ends with the copy");
+    let at = copy.windows(5).position(|bytes| bytes == b"REDIS").expect("a copy");
+    String::from_utf8_lossy(&copy[at..at + 9]).into_owned()
+}
+
+#[test]
+fn a_stream_is_of_the_version_that_it_needs() {
+    let primary = start(Redpoll, &["--repl-diskless-sync", "yes"]);
+    let mut client = primary.client();
+    client.run("SELECT 3");
+    client.run("HSET h f1 v f2 v");
+    assert_eq!(version(&primary), "REDIS0010");
+    client.run("HPEXPIRE h 99999999 FIELDS 1 f1");
+    assert_eq!(version(&primary), "REDIS0012");
+    client.run("HPERSIST h FIELDS 1 f1");
+    assert_eq!(version(&primary), "REDIS0010");
+}
+
+/// Redis 7.0 ends its process over a value that it does not know.
+#[test]
+fn a_replica_that_cannot_read_a_copy_is_told_so_and_tries_again() {
+    if !is_usual_reference() {
+        return;
+    }
+    let (primary, replica) = (start(Redpoll, &[]), start(Redis, &[]));
+    let mut client = primary.client();
+    client.run("HSET h f1 v f2 v");
+    client.run("HPEXPIRE h 99999999 FIELDS 1 f1");
+    follow(&replica, primary.port());
+    eventually("it refuses", || replica.log().contains("Can't handle RDB format version 12"));
+    client.run("HPERSIST h FIELDS 1 f1");
+    expect_equal(&primary, &[&replica]);
 }

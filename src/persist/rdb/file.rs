@@ -12,7 +12,7 @@
 //! [`RecordEncoder`]s are such) and switches databases as
 //! needed, [`FileWriter::finish`] writes end and checksum. Nothing is buffered: give it a
 //! `BufWriter` if chunks are small. Which version of the format the records need is known when all
-//! are written: a file gets it then ([`put_version`]), a stream is always of version 10.
+//! are written: a file gets it then ([`put_version`]), for a stream it is to be found out before.
 //!
 //! # Reading
 //! [`load`] reads every version up to [`super::VERSION_MAX`], and Valkey's own, from any source and

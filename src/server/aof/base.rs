@@ -203,6 +203,7 @@ impl Sink {
             used_memory: server.read_memory(now).allocated,
             replication: None,
             is_aof_base: true,
+            is_timed: false,
             dialect: Dialect::Redis,
         };
         FileWriter::start(out, settings.rdbchecksum, &header).map(|file| Sink::Rdb(Box::new(file)))

@@ -150,7 +150,14 @@ impl Copies {
         let mark = diskless.then(|| random_mark(&mut rng));
         let events: Vec<Sender<Event>> = waiting.into_iter().map(|one| one.events).collect();
         let replicas = events.len();
+        // A stream says of which version it is before it comes to what needs a later one. What is
+        // written between this look and the copy's moment may make it wrong: to readers that know
+        // both versions that makes no difference.
+        let is_timed = diskless
+            && form.filter.is_none()
+            && self.server.keyspace.has_expiring_elements(self.lane);
         let Some(moment) = self.begin(&events, mark, form, &mut rng) else { return };
+        let moment = Moment { is_timed, ..moment };
         tracing::info!(replicas, offset = moment.offset, diskless, "full copy begun");
         let result = if let Some(mark) = mark {
             let fan = Fan { events, buffer: Vec::new() };
@@ -215,13 +222,13 @@ impl Copies {
                 // The channel is empty: there is room, or nobody.
                 drop(one.try_send(begin));
             }
-            return Some(Moment { walk, form, id, offset, db, needs });
+            return Some(Moment { walk, form, id, offset, db, needs, is_timed: false });
         }
     }
 
     /// Writes the copy to `out`, which is given back; a file is to get its version then.
     fn write<W: Write>(&self, (out, is_file): (W, bool), moment: Moment) -> io::Result<W> {
-        let Moment { mut walk, form, id, offset, db, needs } = moment;
+        let Moment { mut walk, form, id, offset, db, needs, is_timed } = moment;
         let (server, settings) = (&*self.server, self.server.settings.load_full());
         let keyspace = &server.keyspace;
         let header = Header {
@@ -230,6 +237,7 @@ impl Copies {
             used_memory: keyspace.meter().used(),
             replication: Some(ReplicationPoint { db: i32::from(db), id, offset: offset as i64 }),
             is_aof_base: false,
+            is_timed,
             dialect: form.dialect,
         };
         let mut file = match FileWriter::start(out, settings.rdbchecksum, &header) {
@@ -318,8 +326,10 @@ struct Moment {
     id: ReplId,
     offset: u64,
     db: u8,
-    /// Noted for a file; what a stream holds is not known when its version is sent.
+    /// Noted for a file.
     needs: Needs,
+    /// Looked for beforehand, for a stream.
+    is_timed: bool,
 }
 
 /// Where a copy is written before it gets its name.

@@ -139,6 +139,7 @@ fn write(
             offset: point.offset as i64,
         }),
         is_aof_base: false,
+        is_timed: false,
         dialect: Dialect::Redis,
     };
     let mut file = FileWriter::start(out, settings.rdbchecksum, &header)?;

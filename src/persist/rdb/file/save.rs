@@ -25,6 +25,8 @@ pub struct Header {
     pub replication: Option<ReplicationPoint>,
     /// The file is the base of an append-only file: expired keys are kept when it is loaded.
     pub is_aof_base: bool,
+    /// There are hashes with expiring fields, as far as that is known before they are written.
+    pub is_timed: bool,
     /// In which the records are.
     pub dialect: Dialect,
 }
@@ -82,7 +84,8 @@ impl<W: Write> FileWriter<W> {
     /// Those of `out`, here and in every other method. The file is spoilt then.
     pub fn start(out: W, checksum: bool, header: &Header) -> io::Result<FileWriter<W>> {
         let digest = checksum.then(|| Digest::new(CrcAlgorithm::Crc64Redis));
-        let head = header.dialect.head();
+        let is_timed = header.is_timed && header.dialect == Dialect::Redis;
+        let head = if is_timed { head(VERSION_TIMED) } else { header.dialect.head() };
         let mut file = FileWriter { out, head, digest, db: None, bytes: 0 };
         file.out.write_all(file.head.as_bytes())?;
         let mut text = Writer::new(false);

@@ -213,6 +213,7 @@ fn header() -> Header {
         used_memory: 1 << 40,
         replication: Some(ReplicationPoint { db: 3, id, offset: 12_345_678_901 }),
         is_aof_base: true,
+        is_timed: false,
         dialect: Dialect::Redis,
     }
 }
