@@ -120,9 +120,9 @@ impl Bailiff {
 
     /// Asks the allocator if the latest reading is older than `age`.
     fn read_memory(&self, turn: &Turn<'_>, age: Millis) {
-        let Server { memory, keyspace, garbage, .. } = turn.server;
+        let Server { memory, keyspace, garbage, log, .. } = turn.server;
         let started = turn.clock.read();
-        if memory.read_if_older(age, turn.clock.unix(started), keyspace, garbage) {
+        if memory.read_if_older(age, turn.clock.unix(started), keyspace, (garbage, log)) {
             memory.note_cost(turn.clock.read() - started);
         }
     }

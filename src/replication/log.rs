@@ -6,9 +6,9 @@
 //! `master_repl_offset` does; the offset of a reader is how many bytes it has had.
 //!
 //! What is kept is bounded: always the newest `backlog` bytes, and for the sake of readers that are
-//! behind as much as `lag_max` more. A reader that falls further behind finds a [`Gap`]. Only what
-//! the append-only file has not got is kept without a bound, as whoever lets it fall behind has to
-//! refuse writes.
+//! behind as much more as each of them is allowed. A reader that falls further behind finds a
+//! [`Gap`]. Only what the append-only file has not got is kept without a bound, as whoever lets it
+//! fall behind has to refuse writes.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -48,10 +48,9 @@ struct Inner {
     /// The database that the latest command works on; unknown at the start.
     db: Option<u8>,
     backlog: u64,
-    lag_max: u64,
-    readers: Vec<Weak<AtomicU64>>,
+    readers: Vec<Weak<Place>>,
     /// Of the append-only file.
-    patient: Weak<AtomicU64>,
+    patient: Weak<Place>,
     /// How often another history was begun.
     restarts: u64,
 }
@@ -71,22 +70,41 @@ pub struct Log {
     sleepers: AtomicUsize,
 }
 
-/// A place in the log that keeps what comes after it, within the log's bounds.
+/// Where a reader is, and how many bytes beyond the backlog are kept for it.
 #[derive(Debug)]
+struct Place {
+    at: AtomicU64,
+    room: AtomicU64,
+}
+
+impl Place {
+    fn new(offset: u64) -> Arc<Place> {
+        Arc::new(Place { at: AtomicU64::new(offset), room: AtomicU64::new(u64::MAX) })
+    }
+}
+
+/// A place in the log that keeps what comes after it as long as any copy of it is there; without a
+/// bound until it is given one.
+#[derive(Clone, Debug)]
 pub struct LogReader {
-    at: Arc<AtomicU64>,
+    place: Arc<Place>,
 }
 
 impl LogReader {
     /// Bytes it has had.
     #[must_use]
     pub fn offset(&self) -> u64 {
-        self.at.load(Ordering::Acquire)
+        self.place.at.load(Ordering::Acquire)
     }
 
     /// Everything before `offset` is no longer needed.
     pub fn advance_to(&self, offset: u64) {
-        self.at.store(offset, Ordering::Release);
+        self.place.at.store(offset, Ordering::Release);
+    }
+
+    /// So many bytes beyond the backlog are kept for it at most.
+    pub fn allow(&self, bytes: u64) {
+        self.place.room.store(bytes, Ordering::Release);
     }
 }
 
@@ -105,11 +123,17 @@ impl Log {
         self.active.store(active, Ordering::Release);
     }
 
-    /// Sets the bounds: bytes always kept, and bytes kept in addition for readers that are behind.
-    pub fn set_bounds(&self, backlog: u64, lag_max: u64) {
+    /// Sets how many bytes are always kept.
+    pub fn set_backlog(&self, backlog: u64) {
         let mut inner = self.inner.lock();
-        (inner.backlog, inner.lag_max) = (backlog, lag_max);
+        inner.backlog = backlog;
         self.trim(&mut inner);
+    }
+
+    /// Bytes that are kept for readers alone.
+    #[must_use]
+    pub fn beyond_backlog(&self) -> u64 {
+        self.inner.lock().excess()
     }
 
     /// Begins another history at `offset`: nothing before it can be read. Who waits for more of the
@@ -227,13 +251,14 @@ impl Log {
     fn trim(&self, inner: &mut Inner) {
         let end = self.end.load(Ordering::Acquire);
         inner.readers.retain(|reader| reader.strong_count() > 0);
-        let slowest = inner.readers.iter().filter_map(Weak::upgrade);
-        let slowest = slowest.map(|at| at.load(Ordering::Acquire)).min().unwrap_or(end);
-        let keep_from = end.saturating_sub(inner.backlog).min(slowest);
-        let keep_from =
-            keep_from.max(end.saturating_sub(inner.backlog.saturating_add(inner.lag_max)));
-        let patient = inner.patient.upgrade().map(|at| at.load(Ordering::Acquire));
-        let keep_from = keep_from.min(patient.unwrap_or(end));
+        let needed = |place: Arc<Place>| {
+            let room = place.room.load(Ordering::Acquire).saturating_add(inner.backlog);
+            place.at.load(Ordering::Acquire).max(end.saturating_sub(room))
+        };
+        let slowest = inner.readers.iter().filter_map(Weak::upgrade).map(needed).min();
+        let patient = inner.patient.upgrade().map(|place| place.at.load(Ordering::Acquire));
+        let keep_from = [slowest, patient].into_iter().flatten().min().unwrap_or(end);
+        let keep_from = keep_from.min(end.saturating_sub(inner.backlog));
         while let Some(block) = inner.blocks.front() {
             if inner.first + block.len() as u64 > keep_from {
                 break;
@@ -250,9 +275,9 @@ impl Log {
     pub fn reader(&self, offset: u64) -> Result<LogReader, Gap> {
         let mut inner = self.inner.lock();
         inner.check(offset)?;
-        let at = Arc::new(AtomicU64::new(offset));
-        inner.readers.push(Arc::downgrade(&at));
-        Ok(LogReader { at })
+        let place = Place::new(offset);
+        inner.readers.push(Arc::downgrade(&place));
+        Ok(LogReader { place })
     }
 
     /// As [`Log::reader`], for the one reader that must get everything however late it is.
@@ -262,9 +287,9 @@ impl Log {
     pub fn patient_reader(&self, offset: u64) -> Result<LogReader, Gap> {
         let mut inner = self.inner.lock();
         inner.check(offset)?;
-        let at = Arc::new(AtomicU64::new(offset));
-        inner.patient = Arc::downgrade(&at);
-        Ok(LogReader { at })
+        let place = Place::new(offset);
+        inner.patient = Arc::downgrade(&place);
+        Ok(LogReader { place })
     }
 
     /// What follows `offset`, about `max` bytes of it, as shared pieces; none if there is nothing.
@@ -393,8 +418,9 @@ mod tests {
                 log.append_raw(&block);
             }
         };
-        log.set_bounds(BLOCK_BYTES as u64, 20 * BLOCK_BYTES as u64);
+        log.set_backlog(BLOCK_BYTES as u64);
         let reader = log.reader(0).expect("the beginning");
+        reader.allow(20 * BLOCK_BYTES as u64);
         fill(10);
         assert_eq!(log.first(), 0, "the reader is behind");
         reader.advance_to(log.end());
@@ -403,8 +429,14 @@ mod tests {
         assert_eq!(log.read(0, 1), Err(Gap::Evicted));
         assert_eq!(log.read(log.end() + 1, 1), Err(Gap::Future));
         let lost = log.reader(log.end()).expect("the end");
+        lost.allow(20 * BLOCK_BYTES as u64);
+        let kept = lost.clone();
         fill(40);
         assert_eq!(log.read(lost.offset(), 1), Err(Gap::Evicted), "it was too slow");
+        lost.advance_to(log.end());
+        drop(lost);
+        fill(10);
+        assert!(log.read(kept.offset(), 1).is_ok(), "a copy of it keeps what it kept");
         let patient = log.patient_reader(log.end()).expect("the end");
         fill(60);
         assert!(log.read(patient.offset(), 1).is_ok(), "it gets everything");
@@ -436,7 +468,7 @@ mod tests {
             steps in proptest::collection::vec(1..BLOCK_BYTES, 1..20),
         ) {
             let log = Log::default();
-            log.set_bounds(u64::MAX >> 1, 0);
+            log.set_backlog(u64::MAX >> 1);
             let mut expected = Vec::new();
             for (index, size) in sizes.iter().enumerate() {
                 let bytes = vec![index as u8; *size];

@@ -168,13 +168,24 @@ fn run_control(control: ControlLoop) -> Result<(), StartError> {
     Ok(local.block_on(&runtime, control.run())?)
 }
 
-/// Makes the node the replica that its settings say it is, if they do; whether they do. The link is
+/// Makes the node the replica that its settings, or in a cluster `nodes.conf`, say it is; whether
+/// they do. What is loaded then is a replica's, with which its primary may go on. The link is
 /// opened when the dataset is loaded.
 fn follow_at_start(server: &Server) -> bool {
-    let Some(primary) = server.settings.load().replicaof.clone() else { return false };
-    let host = String::from_utf8_lossy(&primary.host).into_owned();
-    server.follow_primary(host, primary.port, server.identity.started);
+    let Some((host, port)) = primary_at_start(server) else { return false };
+    server.follow_primary(host, port, server.identity.started);
     true
+}
+
+fn primary_at_start(server: &Server) -> Option<(String, u16)> {
+    let Some(cluster) = &server.cluster else {
+        let primary = server.settings.load().replicaof.clone()?;
+        return Some((String::from_utf8_lossy(&primary.host).into_owned(), primary.port));
+    };
+    let view = cluster.load();
+    let primary = view.node(view.my_primary?);
+    let tls = view.tls_by_default;
+    Some((primary.ip.clone(), primary.client_port(tls)))
 }
 
 /// The shared state of a fresh node.

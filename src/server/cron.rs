@@ -36,7 +36,8 @@ impl Cron {
     /// Notes how much is used, the peak, and whether `maxmemory` is exceeded.
     fn watch_memory(&mut self, server: &Server, now: Millis) {
         let read = |_: &Resources| resources::read(self.startup_bytes);
-        let resources = server.memory.update(now, &server.keyspace, &server.garbage, read);
+        let resources =
+            server.memory.update(now, &server.keyspace, (&server.garbage, &server.log), read);
         if self.startup_bytes == 0 {
             self.startup_bytes = resources.allocated;
         }

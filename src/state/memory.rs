@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::Dump;
 use crate::base::Millis;
 use crate::keyspace::Keyspace;
+use crate::replication::Log;
 
 /// A reading during which more bytes than this came or went is not to be trusted: whether it has
 /// seen them cannot be told.
@@ -58,13 +59,14 @@ impl Gauge {
         *self.latest.lock()
     }
 
-    /// Notes what `read` finds. Garbage that waits to be freed is not taken for used: evicting keys
-    /// would not free it any sooner.
+    /// Notes what `read` finds. Neither garbage that waits to be freed nor what the log
+    /// keeps for its readers is taken for used: evicting keys would not free it any sooner, and would
+    /// add to the log.
     pub fn update(
         &self,
         now: Millis,
         keyspace: &Keyspace,
-        garbage: &Dump,
+        (garbage, log): (&Dump, &Log),
         mut read: impl FnMut(&Resources) -> Resources,
     ) -> Resources {
         let mut latest = self.latest.lock();
@@ -75,7 +77,8 @@ impl Gauge {
             let (believed_now, pending_now) = (meter.believed(), garbage.pending_bytes());
             let moved = believed.abs_diff(believed_now) + pending.abs_diff(pending_now);
             if moved <= MOVED_MAX || attempt == ATTEMPTS {
-                meter.correct(believed, latest.allocated.saturating_sub(pending_now));
+                let uncounted = pending_now + log.beyond_backlog();
+                meter.correct(believed, latest.allocated.saturating_sub(uncounted));
                 break;
             }
         }
@@ -94,7 +97,7 @@ impl Gauge {
         age: Millis,
         now: Millis,
         keyspace: &Keyspace,
-        garbage: &Dump,
+        (garbage, log): (&Dump, &Log),
     ) -> bool {
         let read_at = self.read_at.load(Ordering::Relaxed);
         let Some(probe) = self.probe.get().filter(|_| now.since(Millis(read_at)) >= age) else {
@@ -106,7 +109,7 @@ impl Gauge {
             self.read_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, claim).is_ok();
         if is_claimed {
             let read = |latest: &Resources| Resources { allocated: probe(), ..*latest };
-            self.update(now, keyspace, garbage, read);
+            self.update(now, keyspace, (garbage, log), read);
         }
         is_claimed
     }

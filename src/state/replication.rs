@@ -88,6 +88,16 @@ impl Failover {
     }
 }
 
+/// A replica that was cut off because it was too far behind. It may come back and go on.
+#[derive(Debug)]
+pub struct Parted {
+    pub ip: String,
+    pub port: u16,
+    /// Keeps in the log what it has not got.
+    pub place: LogReader,
+    pub since: Millis,
+}
+
 /// See the module's head.
 #[derive(Debug)]
 pub struct Role {
@@ -100,6 +110,7 @@ pub struct Role {
     pub has_history: bool,
     /// By the ids of their connections.
     pub replicas: BTreeMap<u64, Replica>,
+    pub parted: Vec<Parted>,
     pub failover: Failover,
     /// Since when a primary has no replica.
     pub alone_since: Option<Millis>,
@@ -129,6 +140,7 @@ impl Replication {
             upstream: None,
             has_history: false,
             replicas: BTreeMap::new(),
+            parted: Vec::new(),
             failover: Failover::None,
             alone_since: None,
         }))
@@ -294,25 +306,30 @@ impl Server {
 
     /// Goes on where a snapshot left off, before anybody is served: a replica asks its primary for
     /// what follows; a primary has a new name, since what it did after the snapshot is lost, but
-    /// its former replicas may go on if they have no more than the snapshot.
-    pub fn resume_history(&self, point: HistoryPoint, as_replica: bool, new_name: ReplId) {
+    /// its former replicas may go on if they have no more than the snapshot. Whether it is a
+    /// replica.
+    pub fn resume_history(&self, point: HistoryPoint, new_name: ReplId) -> bool {
         let HistoryPoint { id, offset, db } = point;
         let _alone = self.keyspace.gate().exclusive();
         self.log.restart(offset);
-        {
+        let as_replica = {
             let mut role = self.replication.lock();
+            role.parted.clear();
             role.identity = Identity::of_primary(id);
+            let as_replica = role.upstream.is_some();
             if as_replica {
                 role.has_history = true;
             } else {
                 role.identity.shift(new_name, offset);
                 role.backlog_after = Some(offset);
             }
-        }
+            as_replica
+        };
         if as_replica {
             self.log.set_db(Some(db));
         }
         self.log_if_wanted();
+        as_replica
     }
 
     /// Drops the backlog of a primary that has had no replica for long.
@@ -323,6 +340,7 @@ impl Server {
             if !role.replicas.is_empty() || role.upstream.is_some() {
                 return;
             }
+            role.parted.clear();
             role.backlog_after = None;
             role.alone_since = None;
             role.identity = Identity::fresh(rng);
@@ -367,10 +385,23 @@ impl Server {
 impl Server {
     pub fn enter_replica(&self, id: u64, replica: Replica, now: Millis) {
         let mut role = self.replication.lock();
+        // It has a place of its own again.
+        role.parted.retain(|one| (&one.ip, one.port) != (&replica.ip, replica.port));
         role.replicas.insert(id, replica);
         role.alone_since = None;
         drop(role);
         self.refresh_role(now);
+    }
+
+    /// Keeps what a replica needs that was cut off, until it is back or `repl-timeout` is over.
+    pub fn part_from_replica(&self, parted: Parted) {
+        self.replication.lock().parted.push(parted);
+    }
+
+    /// Nothing is kept any longer for replicas that do not come back.
+    pub fn forget_parted(&self, now: Millis) {
+        let patience = Millis::from_secs(u64::from(self.settings.load().repl_timeout));
+        self.replication.lock().parted.retain(|one| now.since(one.since) <= patience);
     }
 
     pub fn leave_replica(&self, id: u64, now: Millis) {

@@ -92,7 +92,7 @@ impl Server {
     ) -> Server {
         follow(&keyspace, &settings);
         let log = Log::default();
-        bound(&log, &settings);
+        log.set_backlog(settings.repl_backlog_size);
         Server {
             acl: Acl::new(catalog, &settings),
             replication: Replication::new(identity.run_id),
@@ -128,7 +128,7 @@ impl Server {
     /// Puts new settings in force. Only the control plane does this.
     pub fn put_in_force(&self, settings: Arc<Settings>) {
         follow(&self.keyspace, &settings);
-        bound(&self.log, &settings);
+        self.log.set_backlog(settings.repl_backlog_size);
         self.settings.store(settings);
     }
 
@@ -150,7 +150,8 @@ impl Server {
     #[must_use]
     pub fn read_memory(&self, now: Millis) -> Resources {
         // Costs less than the rest of the report it is made for.
-        self.memory.read_if_older(Millis(1), now, &self.keyspace, &self.garbage);
+        let uncounted = (&self.garbage, &self.log);
+        self.memory.read_if_older(Millis(1), now, &self.keyspace, uncounted);
         self.memory.load()
     }
 
@@ -159,14 +160,6 @@ impl Server {
     pub fn settings(&self) -> Arc<Settings> {
         self.settings.load_full()
     }
-}
-
-/// What is kept of the log: the backlog, and what replicas may be behind.
-fn bound(log: &Log, settings: &Settings) {
-    let limit = settings.client_output_buffer_limit.replica.hard;
-    // 2^62 bytes are no limit.
-    let lag_max = if limit == 0 { 1 << 62 } else { limit };
-    log.set_bounds(settings.repl_backlog_size, lag_max);
 }
 
 /// What the keyspace has to know of the settings.

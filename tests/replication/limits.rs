@@ -34,6 +34,13 @@ fn write_megabytes(node: &TestServer, count: usize) {
     }
 }
 
+/// The limit is reached soon; the backlog is smaller.
+const HARD_LIMIT: [&str; 2] = ["--client-output-buffer-limit", "replica 2mb 0 0"];
+
+fn client_of_replica(primary: &TestServer) -> String {
+    primary.client().run("CLIENT LIST TYPE replica").text()
+}
+
 #[test]
 fn a_replica_that_is_too_far_behind_is_dropped_and_goes_on_later() {
     for_each_pair(|kinds| {
@@ -64,15 +71,68 @@ fn a_replica_that_is_too_far_behind_is_dropped_and_goes_on_later() {
     });
 }
 
+/// What it needs to go on is kept for a while, though the backlog has no room for it. Redis makes a
+/// full copy.
 #[test]
-fn a_replica_beyond_the_hard_limit_gets_one_copy() {
+fn a_replica_beyond_the_hard_limit_goes_on_where_it_was() {
     for_each_pair(|kinds| {
-        let limit = "--client-output-buffer-limit replica 2mb 0 0";
-        let directives: Vec<&str> = limit.splitn(2, ' ').collect();
-        let (primary, replica) = pair(kinds, &directives, &[]);
+        if kinds.0 == Redis {
+            return;
+        }
+        let (primary, replica) = pair(kinds, &HARD_LIMIT, &[]);
+        for round in 1..=3 {
+            replica.pause();
+            write_megabytes(&primary, 20);
+            eventually("it is dropped", || info(&primary, "connected_slaves") == "0");
+            write_megabytes(&primary, 3);
+            replica.resume();
+            // It catches up although it is further behind than the limit, and more comes.
+            write_megabytes(&primary, 10);
+            expect_equal(&primary, &[&replica]);
+            assert_eq!(number(&primary, "sync_full"), 1, "{kinds:?}");
+            assert_eq!(number(&primary, "sync_partial_ok"), round);
+            assert_eq!(number(&primary, "client_output_buffer_limit_disconnections"), round);
+        }
+    });
+}
+
+/// Its copy takes longer than it takes to write more than the limit; with Redis that has no end.
+#[test]
+fn a_copy_is_not_given_up_for_what_is_written_meanwhile() {
+    for_each_pair(|kinds| {
+        if kinds.0 == Redis {
+            return;
+        }
+        let (primary, replica) = (start(kinds.0, &HARD_LIMIT), start(kinds.1, &[]));
+        let mut client = primary.client();
+        for index in 0..80 {
+            client.call(&["SETRANGE", &format!("large:{index}"), "1000000", "end"]);
+        }
+        follow(&replica, primary.port());
+        let is_begun = || info(&primary, "slave0").contains("state=wait_bgsave");
+        eventually("it is to have a copy", is_begun);
+        replica.pause();
+        write_megabytes(&primary, 40);
+        // Replicas are looked at once a second.
+        let looked_at = || client_of_replica(&primary).contains("cmd=psync");
+        support::until(std::time::Duration::from_secs(3), || !looked_at());
+        assert!(looked_at(), "it is not dropped");
+        replica.resume();
+        expect_equal(&primary, &[&replica]);
+        assert_eq!(number(&primary, "sync_full"), 1, "{kinds:?}");
+        assert_eq!(number(&primary, "client_output_buffer_limit_disconnections"), 0);
+    });
+}
+
+/// Nothing is kept for ever.
+#[test]
+fn a_replica_that_missed_much_more_than_the_limit_gets_a_copy() {
+    for_each_pair(|kinds| {
+        let (primary, replica) = pair(kinds, &HARD_LIMIT, &[]);
         replica.pause();
         write_megabytes(&primary, 40);
         eventually("it is dropped", || info(&primary, "connected_slaves") == "0");
+        write_megabytes(&primary, 80);
         replica.resume();
         expect_equal(&primary, &[&replica]);
         assert_eq!(number(&primary, "sync_full"), 2, "{kinds:?}: the first one, and one more");

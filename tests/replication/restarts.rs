@@ -1,16 +1,20 @@
 //! Nodes that go down with a snapshot and come back: replicas go on from where they were.
 
 use support::Kind::{Redis, Redpoll};
-use support::{TestServer, eventually};
+use support::{TestCluster, TestServer, eventually, nodes_seen_by};
 
 use crate::PAIRS;
-use crate::nodes::{expect_equal, fill, follow, info, number, start};
+use crate::nodes::{expect_equal, fill, follow, info, number, settle, start};
 
-fn save_and_restart(node: &mut TestServer) {
+fn save_and_end(node: &mut TestServer) {
     let save = support::encode(&["SHUTDOWN", "SAVE"]);
     node.client().send(&save).expect("the server reads");
     eventually("it ends", || node.is_gone());
     node.stop();
+}
+
+fn save_and_restart(node: &mut TestServer) {
+    save_and_end(node);
     node.restart();
 }
 
@@ -43,10 +47,7 @@ fn a_replica_that_comes_back_goes_on_without_a_new_copy() {
             start(replica, &["--replicaof", &format!("127.0.0.1 {}", primary.port())]);
         fill(&primary, "a:");
         expect_equal(&primary, &[&replica]);
-        let save = support::encode(&["SHUTDOWN", "SAVE"]);
-        replica.client().send(&save).expect("the server reads");
-        eventually("it ends", || replica.is_gone());
-        replica.stop();
+        save_and_end(&mut replica);
         fill(&primary, "missed:");
         replica.restart();
         expect_equal(&primary, &[&replica]);
@@ -54,6 +55,34 @@ fn a_replica_that_comes_back_goes_on_without_a_new_copy() {
         assert_eq!(number(&primary, "sync_partial_ok"), 1);
         fill(&primary, "b:");
         expect_equal(&primary, &[&replica]);
+    }
+}
+
+/// In a cluster the folder says that it is a replica, not the settings.
+#[test]
+fn a_replica_of_a_cluster_goes_on_without_a_new_copy() {
+    for (primary, replica) in PAIRS {
+        let cluster = TestCluster::of(&[primary]);
+        let mut replica = TestCluster::apart(&[replica]).nodes.remove(0);
+        let primary = &cluster.nodes[0];
+        let id = primary.client().run("CLUSTER MYID").text();
+        let meet = format!("CLUSTER MEET 127.0.0.1 {}", primary.port());
+        assert!(replica.client().run(&meet).is_ok());
+        let replicate = format!("CLUSTER REPLICATE {id}");
+        eventually("it replicates", || replica.client().run(&replicate).is_ok());
+        assert!(primary.client().run("SET before 1").is_ok());
+        settle(primary, &[&replica]);
+        let knows_it = || nodes_seen_by(primary).iter().any(|node| node.has_flag("slave"));
+        eventually("it is known", knows_it);
+        let copies = number(primary, "sync_full");
+        save_and_end(&mut replica);
+        assert!(primary.client().run("SET missed 1").is_ok());
+        replica.restart();
+        settle(primary, &[&replica]);
+        assert_eq!(info(&replica, "role"), "slave");
+        assert_eq!(replica.client().run("DBSIZE").to_string(), "(integer) 2");
+        assert_eq!(number(primary, "sync_full"), copies, "{:?}", replica.kind());
+        assert_eq!(number(primary, "sync_partial_ok"), 1);
     }
 }
 

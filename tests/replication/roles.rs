@@ -97,6 +97,11 @@ fn a_handover_that_cannot_be_is_refused_or_given_up() {
     assert_eq!(refused("FAILOVER ABORT"), "ERR No failover in progress.");
     assert_eq!(refused("FAILOVER TIMEOUT 0"), "ERR FAILOVER timeout must be greater than 0");
     assert_eq!(refused("FAILOVER NOW"), "ERR syntax error");
+    assert_eq!(refused("FAILOVER FORCE"), "ERR FAILOVER requires connected replicas.");
+    for line in ["FAILOVER FORCE FORCE", "FAILOVER ABORT FORCE", "FAILOVER FORCE ABORT"] {
+        assert_eq!(refused(line), "ERR syntax error");
+    }
+    assert_eq!(refused("REPLCONF rdb-only x"), "ERR value is not an integer or out of range");
     follow(&replica, primary.port());
     settle(&primary, &[&replica]);
     wait_until_online(&primary, 1);

@@ -35,7 +35,7 @@ pub const FAILOVER: Command = Command::new(
 );
 
 /// What was asked for.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 struct Options {
     target: Option<(String, u16)>,
     timeout: Option<i64>,
@@ -80,11 +80,9 @@ fn options(args: &mut Args<'_>) -> CmdResult<Options> {
                 let host = String::from_utf8_lossy(args.bytes()?).into_owned();
                 let port = parse_i64(args.bytes()?).ok_or(CmdError::NotInteger)?;
                 options.target = Some((host, port as u16));
-                options.force = args.take_word("FORCE");
             }
-            b"ABORT" if options.timeout.is_none() && options.target.is_none() && !options.abort => {
-                options.abort = true;
-            }
+            b"FORCE" if !options.force && !options.abort => options.force = true,
+            b"ABORT" if options == Options::default() => options.abort = true,
             _ => return Err(CmdError::Syntax),
         }
     }

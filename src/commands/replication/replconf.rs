@@ -64,10 +64,11 @@ fn replconf(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
             }
             b"version" => announced.version = version(value)?,
             b"rdb-only" => {
-                let wanted = parse_i64(value).filter(|wanted| (0..=1).contains(wanted));
-                let wanted = wanted.ok_or(CmdError::text(
-                    "ERR value is out of range, value must between 0 and 1",
-                ))?;
+                let wanted = parse_i64(value).ok_or(CmdError::NotInteger)?;
+                if !(0..=1).contains(&wanted) {
+                    let told = "ERR value is out of range, value must between 0 and 1";
+                    return Err(CmdError::text(told));
+                }
                 announced.rdb_only = wanted == 1;
             }
             b"rdb-filter-only" => announced.filter = Some(filter(value)?),

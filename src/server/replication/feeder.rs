@@ -1,6 +1,6 @@
 //! Brings one replica up to date and keeps it so: from the log, or with a full copy before that.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::future::poll_fn;
 use std::io::{self, Read};
@@ -18,16 +18,21 @@ use super::{Replicator, now};
 use crate::base::Millis;
 use crate::base::number::parse_i64;
 use crate::engine::Session;
+use crate::replication::room::{Lag, Limits};
 use crate::replication::sync::{Ask, Decision, Phase, Replica, decide};
 use crate::replication::transfer::Framing;
 use crate::replication::{Announced, LogReader};
 use crate::resp::RawRequest;
+use crate::state::replication::Parted;
 use crate::state::{ClientShared, Mail, Server};
 
 /// Read from the log at a time.
 const CHUNK_BYTES: usize = 256 * 1024;
 /// Who waits for a copy gets a sign of life this often; limits are looked at this often, too.
 const TICK: Duration = Duration::from_secs(1);
+/// Bytes that are written to a replica and may be in no hands but the system's: its buffers for a
+/// connection seldom hold more.
+const UNDER_WAY_MAX: u64 = 8 * 1024 * 1024;
 
 /// Why a replica is no longer fed.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +69,13 @@ struct Feeder<'a> {
     acked: Notify,
     /// Bytes of the history that were written to it; `None` before its stream is settled.
     sent: Cell<Option<u64>>,
+    /// Bytes of the history that it has, as far as it has told.
+    has: Cell<u64>,
+    lag: Cell<Lag>,
+    /// Keeps in the log what it may still need.
+    place: RefCell<Option<LogReader>>,
+    /// Bytes of the dataset when it came.
+    dataset: u64,
 }
 
 /// Serves a connection that asked for the stream, until it ends.
@@ -86,6 +98,10 @@ pub(in crate::server) async fn feed<S>(
         acks: Cell::new(0),
         acked: Notify::new(),
         sent: Cell::new(None),
+        has: Cell::new(0),
+        lag: Cell::default(),
+        place: RefCell::default(),
+        dataset: server.memory.load().allocated,
     };
     let (mut read, mut write) = split(stream);
     let end = tokio::select! {
@@ -96,6 +112,9 @@ pub(in crate::server) async fn feed<S>(
         end = feeder.bring(&mut write) => end,
     };
     tracing::info!(client = client.id, reason = %end, "replica disconnected");
+    if matches!(end, End::Behind) {
+        feeder.part();
+    }
     server.leave_replica(client.id, now());
 }
 
@@ -111,25 +130,23 @@ impl Feeder<'_> {
 
     /// Ends when the replica is silent for too long, or too far behind.
     async fn watch_limits(&self) -> End {
-        let mut over_soft_limit_since = None;
         loop {
             tokio::time::sleep(TICK).await;
-            let (now, settings) = (now(), self.server.settings.load());
-            let limit = settings.client_output_buffer_limit.replica;
-            let behind =
-                self.sent.get().map_or(0, |sent| self.server.log.end().saturating_sub(sent));
+            let (now, behind, limits) = (now(), self.behind(), self.limits());
             self.client.output_bytes.store(behind, Ordering::Relaxed);
-            let hard = limit.hard.max(settings.repl_backlog_size);
-            let is_over_soft = limit.soft > 0 && behind > limit.soft;
-            over_soft_limit_since = is_over_soft.then(|| over_soft_limit_since.unwrap_or(now));
-            let patience = Millis::from_secs(u64::from(limit.soft_seconds));
-            let too_long = over_soft_limit_since.is_some_and(|since| now.since(since) > patience);
-            if too_long || limit.hard > 0 && behind > hard {
+            if let Some(place) = &*self.place.borrow() {
+                place.allow(limits.kept_max());
+            }
+            let mut lag = self.lag.get();
+            let is_too_much = lag.is_too_much(now, behind, &limits);
+            self.lag.set(lag);
+            if is_too_much {
                 let stats = &self.server.stats;
                 stats.client_output_buffer_limit_disconnections.fetch_add(1, Ordering::Relaxed);
                 return End::Behind;
             }
-            let timeout = Millis::from_secs(u64::from(settings.repl_timeout));
+            let timeout = u64::from(self.server.settings.load().repl_timeout);
+            let timeout = Millis::from_secs(timeout);
             let role = self.server.replication.lock();
             let silent = role.replicas.get(&self.client.id).is_some_and(|replica| {
                 let waits = replica.phase == Phase::Online && !replica.is_legacy;
@@ -139,6 +156,38 @@ impl Feeder<'_> {
                 return End::Silent;
             }
         }
+    }
+
+    /// Bytes of the history that were not written to the replica.
+    fn behind(&self) -> u64 {
+        self.sent.get().map_or(0, |sent| self.server.log.end().saturating_sub(sent))
+    }
+
+    fn limits(&self) -> Limits {
+        let settings = self.server.settings.load();
+        let limit = settings.client_output_buffer_limit.replica;
+        Limits {
+            hard: limit.hard,
+            soft: limit.soft,
+            soft_for: Millis::from_secs(u64::from(limit.soft_seconds)),
+            backlog: settings.repl_backlog_size,
+            dataset: self.dataset,
+        }
+    }
+
+    /// A replica that was too far behind may come back: what it needs then is kept for a while.
+    fn part(&self) {
+        let place = self.place.take().filter(|_| self.lag.get().is_streaming());
+        if let Some(place) = place {
+            place.allow(self.limits().kept_for_parted(self.behind()));
+            let (ip, port) = self.address();
+            self.server.part_from_replica(Parted { ip, port, place, since: now() });
+        }
+    }
+
+    /// What has been written may still be lost with the connection.
+    fn safe(&self, sent: u64) -> u64 {
+        sent.saturating_sub(UNDER_WAY_MAX).max(self.has.get()).min(sent)
     }
 
     /// Reads what the replica says: how far it is.
@@ -169,6 +218,7 @@ impl Feeder<'_> {
         };
         let on_disk = if is(3, b"FACK") { number(4) } else { None };
         if let Some(applied) = number(2) {
+            self.has.set(self.has.get().max(applied));
             self.server.acknowledge(self.client.id, now(), applied, on_disk);
             self.acks.set(self.acks.get() + 1);
             self.acked.notify_one();
@@ -237,18 +287,26 @@ impl Feeder<'_> {
         reader
     }
 
+    /// Where the replica says that it is.
+    fn address(&self) -> (String, u16) {
+        let (ip, port) = self.client.peer.rsplit_once(':').unwrap_or_default();
+        let ip = match self.announced.ip.as_str() {
+            "" => ip.trim_matches(['[', ']']).to_owned(),
+            announced => announced.to_owned(),
+        };
+        let port = match self.announced.port {
+            0 => port.parse().unwrap_or_default(),
+            announced => announced,
+        };
+        (ip, port)
+    }
+
     /// Lists the replica.
     fn enter(&self, phase: Phase) {
-        let (peer_ip, peer_port) = self.client.peer.rsplit_once(':').unwrap_or_default();
+        let (ip, port) = self.address();
         let replica = Replica {
-            ip: match self.announced.ip.as_str() {
-                "" => peer_ip.trim_matches(['[', ']']).to_owned(),
-                announced => announced.to_owned(),
-            },
-            port: match self.announced.port {
-                0 => peer_port.parse().unwrap_or_default(),
-                announced => announced,
-            },
+            ip,
+            port,
             phase,
             rdb_only: self.announced.rdb_only,
             is_legacy: self.ask == Ask::Legacy,
@@ -296,6 +354,7 @@ impl Feeder<'_> {
                         self.write(write, &Framing::Mark(mark).header()).await?;
                     }
                     self.sent.set(Some(reader.offset()));
+                    self.place.replace(Some(reader.clone()));
                     begun = Some((reader, era));
                     self.set_phase(Phase::WaitEnd);
                 }
@@ -352,6 +411,8 @@ impl Feeder<'_> {
         let log = &self.server.log;
         let mut at = reader.offset();
         self.sent.set(Some(at));
+        self.place.replace(Some(reader.clone()));
+        self.lag.set(Lag::of_stream(self.behind()));
         loop {
             // A history that begins anew may end before this.
             let more = |cx: &mut std::task::Context<'_>| {
@@ -367,8 +428,11 @@ impl Feeder<'_> {
             for piece in pieces {
                 self.write(write, &piece).await?;
                 at += piece.len() as u64;
-                reader.advance_to(at);
+                reader.advance_to(self.safe(at).max(reader.offset()));
                 self.sent.set(Some(at));
+                let mut lag = self.lag.get();
+                lag.note(self.behind());
+                self.lag.set(lag);
             }
         }
     }

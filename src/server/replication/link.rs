@@ -304,6 +304,7 @@ impl Upstream {
         let mut role = server.replication.lock();
         // A history without a name is shared with nobody.
         role.identity = Identity::of_primary(id.unwrap_or(ReplId::random(&mut self.rng)));
+        role.parted.clear();
         role.has_history = id.is_some();
         role.backlog_after = Some(offset);
         if let Some(upstream) = &mut role.upstream {

@@ -111,6 +111,7 @@ impl Owner {
                         () = &mut kept => break Turn::LinkEnded,
                     }
                     server.refresh_role(now());
+                    server.forget_parted(now());
                 }
             } else {
                 tokio::select! {
@@ -202,6 +203,7 @@ impl Owner {
         if now.since(self.looked) >= CRON_EVERY {
             self.looked = now;
             self.server.refresh_role(now);
+            self.server.forget_parted(now);
             self.ping(now);
             self.forget_backlog(now);
         }

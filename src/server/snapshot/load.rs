@@ -130,7 +130,7 @@ fn fill_from(
         server,
         // Its primary says when a replica's keys are gone; replicas of a primary that goes on have
         // to be told, which whoever removes them later does.
-        keeps_expired: !manner.resumes || server.settings.load().replicaof.is_some(),
+        keeps_expired: !manner.resumes || server.replication.is_replica(),
         history: History::default(),
     };
     // DEBUG RELOAD, which does not resume, holds the exclusive gate.
@@ -168,8 +168,8 @@ impl FileHost<'_> {
         };
         let server = self.server;
         let point = HistoryPoint { id, offset, db: db.max(0) as u8 };
-        let as_replica = server.settings.load().replicaof.is_some();
-        server.resume_history(point, as_replica, ReplId::random(&mut Rng::from_entropy()));
+        let new_name = ReplId::random(&mut Rng::from_entropy());
+        let as_replica = server.resume_history(point, new_name);
         if server.log.is_active() {
             for (db, key) in lapsed {
                 server.log.append_command(db, &[b"DEL", &key]);

@@ -74,6 +74,9 @@ pub(super) fn memory(lines: &mut Lines, cx: &Ctx<'_>) {
     let stats = &cx.server.stats;
     let peak = stats.peak_memory_bytes.load(Ordering::Relaxed).max(memory.allocated);
     let clients = cx.server.clients.memory();
+    let (log, has_backlog) = (&cx.server.log, cx.server.standing().kept_after.is_some());
+    let beyond_backlog = log.beyond_backlog();
+    let kept = if has_backlog { log.end().saturating_sub(log.first()) } else { 0 };
     let overhead = memory.startup + clients;
     let dataset = memory.allocated.saturating_sub(overhead);
     let net = memory.allocated.saturating_sub(memory.startup);
@@ -108,9 +111,9 @@ pub(super) fn memory(lines: &mut Lines, cx: &Ctx<'_>) {
     lines.put("mem_fragmentation_ratio", ratio(memory.rss, memory.allocated));
     lines.put("mem_fragmentation_bytes", memory.rss.saturating_sub(memory.allocated));
     lines.numbers(&[
-        ("mem_not_counted_for_evict", 0),
-        ("mem_replication_backlog", 0),
-        ("mem_total_replication_buffers", 0),
+        ("mem_not_counted_for_evict", beyond_backlog),
+        ("mem_replication_backlog", kept.saturating_sub(beyond_backlog)),
+        ("mem_total_replication_buffers", kept),
         ("mem_clients_slaves", 0),
         ("mem_clients_normal", clients),
         ("mem_cluster_links", 0),
