@@ -81,8 +81,9 @@ fn nobody_is_refused_because_of_a_reading_that_is_no_longer_true() {
         let mut local = local(policy);
         local.server.memory.ask(|| 1000);
         let wrong = |_: &Resources| Resources { allocated: 2 * LIMIT, ..Resources::default() };
-        let Server { memory, keyspace, garbage, .. } = &*local.server;
-        memory.update(Millis(unix_time().as_millis() as u64), keyspace, garbage, wrong);
+        let Server { memory, keyspace, garbage, log, .. } = &*local.server;
+        let now = Millis(unix_time().as_millis() as u64);
+        memory.update(now, keyspace, (garbage, log), wrong);
         // A long time for a reading: it would be another hundred seconds before the next one.
         memory.note_cost(Duration::from_secs(1));
         local.pass(Millis::from_secs(50));
