@@ -4,8 +4,8 @@
 //! [`journal`] is what one batch brought about, in the commands that replicas are sent; [`log`] is
 //! the one sequence of bytes that all batches append to while they hold their locks, so that its
 //! order is the order of execution for every key. [`identity`] names histories, [`sync`] decides
-//! what a replica is sent, [`room`] how far behind it may be, [`handshake`] is the replica's side of that, [`transfer`] how a full
-//! copy is framed.
+//! what a replica is sent, [`room`] how far behind it may be, [`handshake`] is the replica's side
+//! of that, [`transfer`] how a full copy is framed.
 
 pub mod handshake;
 pub mod identity;

@@ -59,9 +59,9 @@ impl Gauge {
         *self.latest.lock()
     }
 
-    /// Notes what `read` finds. Neither garbage that waits to be freed nor what the log
-    /// keeps for its readers is taken for used: evicting keys would not free it any sooner, and would
-    /// add to the log.
+    /// Notes what `read` finds. Neither garbage that waits to be freed nor what the log keeps for
+    /// its readers is taken for used: evicting keys would not free it any sooner, and would add to
+    /// the log.
     pub fn update(
         &self,
         now: Millis,
