@@ -317,10 +317,12 @@ pub fn append(pack: &mut Pack, values: &impl Values) {
 }
 
 pub fn replace(pack: &mut Pack, at: usize, value: ValueRef<'_>) {
-    if let ValueRef::Int(small @ 0..=127) = value
-        && pack.bytes()[at] <= 0x7f
-    {
-        pack.body_mut()[at - LENGTH_BYTES] = small as u8; // as long as what was there
+    let head = Head::of(value);
+    if head.is_as_long_as(&pack.bytes()[at..]) {
+        let (head, text) = (head.bytes(), body(value));
+        let old = &mut pack.body_mut()[at - LENGTH_BYTES..];
+        old[..head.len()].copy_from_slice(head);
+        old[head.len()..head.len() + text.len()].copy_from_slice(text);
         return;
     }
     let (_, next) = Listpack::of(pack).entry(at).expect("replace names an entry");

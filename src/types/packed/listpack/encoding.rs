@@ -66,8 +66,20 @@ impl Head {
         }
     }
 
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
         &self.buffer[..usize::from(self.len)]
+    }
+
+    /// Whether the entry that `old` begins with is as long as this one, and of its encoding.
+    #[inline]
+    pub fn is_as_long_as(&self, old: &[u8]) -> bool {
+        match self.buffer[0] {
+            0..0x80 => old[0] < 0x80,
+            0xc0..0xe0 => (0xc0..0xe0).contains(&old[0]),
+            width @ 0xf1.. => old[0] == width,
+            _ => old.starts_with(self.bytes()), // the length of a string
+        }
     }
 }
 
