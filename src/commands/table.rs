@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use super::{Command, Handler, KeyFinder};
 use crate::acl::{Catalog, Entry};
 use crate::spec::{
-    ArgFlags, ArgKind, Begin, Categories, CommandSpec, Find, Flags, Group, KeyFlags, Plan,
+    Arg, ArgFlags, ArgKind, Begin, Categories, CommandSpec, Find, Flags, Group, KeyFlags, Plan,
 };
 
 /// Every family's commands, containers before their subcommands.
@@ -52,6 +52,8 @@ pub struct Registered {
     /// Where the first element that it looks for in the collection of its key usually is, or the
     /// key itself: what is worth fetching ahead. A hint, since options may come before it.
     pub element: Option<usize>,
+    /// Which argument says how many elements a command takes that shares its group with others.
+    pub count: Option<usize>,
     /// Indexes of its subcommands.
     pub subcommands: Vec<usize>,
 }
@@ -224,6 +226,7 @@ impl Registered {
             key_range: key_range(command),
             has_keys: !spec.keys.is_empty() || command.find_keys.is_some(),
             element: usual_element(spec),
+            count: count_argument(spec),
             subcommands: Vec::new(),
         }
     }
@@ -245,6 +248,14 @@ fn usual_element(spec: &CommandSpec) -> Option<usize> {
     });
     let at = names.position(|arg| matches!(arg.name, "field" | "member"));
     Some(at.map_or(1, |at| at + 1))
+}
+
+/// The argument after the key that is a plain number of elements.
+fn count_argument(spec: &CommandSpec) -> Option<usize> {
+    let is_count =
+        |arg: &Arg| arg.name == "count" && arg.kind == ArgKind::Integer && arg.token.is_none();
+    let at = spec.args.iter().position(is_count).filter(|_| spec.plan == Plan::Batch);
+    at.map(|at| at + 1)
 }
 
 /// The one plain range a command's keys are, if that is what they are.

@@ -60,6 +60,16 @@ pub(super) struct Group<'a> {
     transaction_bytes: usize,
 }
 
+/// A count of so many digits is of elements that nobody else should wait for: a group's keys are
+/// locked as long as it runs.
+const LONG_COUNT_DIGITS: usize = 4;
+
+/// Whether a request is to run by itself.
+fn is_alone(command: &Registered, request: RawRequest<'_>) -> bool {
+    let takes_many = |at| request.get(at).is_some_and(|count| count.len() >= LONG_COUNT_DIGITS);
+    command.spec.plan != Plan::Batch || command.count.is_some_and(takes_many)
+}
+
 /// What planning looks at.
 #[derive(Clone, Copy)]
 pub(super) struct Scene<'a> {
@@ -93,8 +103,7 @@ impl<'a> Group<'a> {
                 break;
             }
             let queued = found.as_ref().is_ok_and(|command| is_queued(command, client));
-            let alone =
-                !queued && found.as_ref().is_ok_and(|command| command.spec.plan != Plan::Batch);
+            let alone = !queued && found.as_ref().is_ok_and(|command| is_alone(command, request));
             if alone && !self.steps.is_empty() {
                 break;
             }
@@ -293,4 +302,26 @@ const ONE_BY_ONE: ClientFlags = ClientFlags::ASKING
 fn wants_exact_times(settings: &Settings) -> bool {
     (0..EXACT_BELOW_MICROS).contains(&settings.slowlog_log_slower_than)
         || settings.latency_monitor_threshold > Millis::ZERO
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resp::OwnedRequest;
+
+    fn runs_alone(words: &str) -> bool {
+        let request = OwnedRequest::from_args(words.split(' ').map(str::as_bytes));
+        let command = admission::look_up(request.as_raw(), None).expect("a command");
+        is_alone(command, request.as_raw())
+    }
+
+    #[test]
+    fn who_takes_many_elements_runs_alone() {
+        for words in ["LPOP l 1000", "RPOP l 2147483647", "SPOP s 1000", "LRANGE l 0 1", "EXEC"] {
+            assert!(runs_alone(words), "{words}");
+        }
+        for words in ["LPOP l", "RPOP l 999", "SPOP s 10", "GET a", "SET count 1000", "LPOP"] {
+            assert!(!runs_alone(words), "{words}");
+        }
+    }
 }
