@@ -5,6 +5,8 @@
 //! connection runs meanwhile, until the gate opens or its time is over. Other connections' writes
 //! become safe by the same sync and the same acknowledgements.
 
+use smallvec::{SmallVec, smallvec};
+
 use crate::base::Millis;
 use crate::commands::{Ctx, Followers, Report};
 use crate::config::Settings;
@@ -38,14 +40,14 @@ pub(super) enum Outcome {
 /// The replies of a group: where each begins in the output, and whether its command wrote.
 #[derive(Debug, Default)]
 pub(super) struct Replies {
-    starts: Vec<(Mark, bool)>,
+    starts: SmallVec<[(Mark, bool); 1]>,
     end: Option<Mark>,
 }
 
 impl Replies {
     /// One reply, of a command that wrote.
     pub(super) fn one(start: Mark) -> Replies {
-        Replies { starts: vec![(start, true)], end: None }
+        Replies { starts: smallvec![(start, true)], end: None }
     }
 
     /// The last one ends where the output does.

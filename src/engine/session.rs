@@ -391,8 +391,7 @@ impl Session {
 
     /// As [`Session::is_waiting`], for writes to be safe.
     fn is_waiting_for_safety(&mut self, worker: &mut Worker, nudge: Option<Nudge>) -> bool {
-        let now = worker.clock.time().0;
-        let is_over = self.deadline().is_some_and(|deadline| deadline <= now);
+        let is_over = self.deadline().is_some_and(|deadline| deadline <= worker.clock.time().0);
         let met = matches!(nudge, Some(Nudge::Safe));
         let unblocked = matches!(nudge, Some(Nudge::Unblock(_) | Nudge::Demoted));
         let unblocked = unblocked && !self.holds_output();

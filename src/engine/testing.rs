@@ -1,6 +1,7 @@
 //! The engine in-process: workers and sessions, no sockets. For tests of commands and of the
 //! engine.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -177,7 +178,9 @@ impl Local {
 
     /// Takes the mail that has come, runs what can be run now and returns the replies.
     pub fn collect(&mut self) -> Vec<Value> {
-        for mail in self.session.client.shared.collect(std::task::Waker::noop()) {
+        let mut mail = VecDeque::new();
+        self.session.client.shared.collect(std::task::Waker::noop(), &mut mail);
+        for mail in mail {
             self.session.deliver(mail);
         }
         while self.session.run(&mut self.worker) == Progress::Yielded {}

@@ -1,6 +1,7 @@
 //! One connection's task: moves bytes between its socket and its session.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io::IoSlice;
 use std::pin::{Pin, pin};
@@ -17,7 +18,7 @@ use tokio::time::Sleep;
 use crate::base::Millis;
 use crate::engine::{Progress, Session, Worker};
 use crate::resp::OutputQueue;
-use crate::state::ClientFlags;
+use crate::state::{ClientFlags, Mail};
 
 /// Chunks handed to one gathered write.
 const SLICES_MAX: usize = 32;
@@ -46,6 +47,8 @@ where
         runnable: false,
         progress: Progress::NeedsInput,
         put_off: false,
+        released: false,
+        mail: VecDeque::new(),
         ended: false,
         over_soft_limit_since: None,
         alarm: None,
@@ -70,6 +73,11 @@ struct Connection<S> {
     progress: Progress,
     /// There are replies to write in the next turn.
     put_off: bool,
+    /// Replies that had been kept back have just been let go: for all connections at once, so
+    /// that there is no need to put them off.
+    released: bool,
+    /// Messages on their way to the session.
+    mail: VecDeque<Mail>,
     /// The other end sends no more, but is owed an answer.
     ended: bool,
     /// Since when the pending output is above the soft limit.
@@ -82,7 +90,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Ready when the connection is over.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            for mail in self.session.client.shared.collect(cx.waker()) {
+            self.released = false;
+            self.session.client.shared.collect(cx.waker(), &mut self.mail);
+            while let Some(mail) = self.mail.pop_front() {
+                self.released |= self.session.holds_output();
                 self.session.deliver(mail);
                 self.runnable = true;
             }
@@ -151,7 +162,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// and a client with several connections is woken for the first, not for every one.
     fn puts_off(&mut self, cx: &Context<'_>) -> bool {
         let news = !self.session.out().is_empty() && self.queue.is_empty();
-        self.put_off = news && !self.put_off;
+        let waits = self.released || self.session.holds_output();
+        self.put_off = news && !waits && !self.put_off;
         if self.put_off {
             cx.waker().wake_by_ref();
         }
@@ -240,17 +252,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return false;
         }
         let mut worker = self.worker.borrow_mut();
-        let now = worker.clock.unix(worker.clock.read());
         let limits = worker.settings().client_output_buffer_limit;
         let listens = self.session.client.flags.contains(ClientFlags::SUBSCRIBED);
         let limit = if listens { limits.pubsub } else { limits.normal };
         let soft = limit.soft > 0 && pending >= limit.soft;
+        let hard = limit.hard > 0 && pending >= limit.hard;
+        if !soft && !hard {
+            self.over_soft_limit_since = None;
+            return false;
+        }
+        let now = worker.clock.unix(worker.clock.read());
         let since = soft.then(|| self.over_soft_limit_since.unwrap_or(now));
         self.over_soft_limit_since = since;
         let too_long = since.is_some_and(|since| {
             now.since(since) > Millis::from_secs(u64::from(limit.soft_seconds))
         });
-        let over = too_long || (limit.hard > 0 && pending >= limit.hard);
+        let over = too_long || hard;
         if over {
             let stats = &worker.server.stats;
             stats.client_output_buffer_limit_disconnections.fetch_add(1, Ordering::Relaxed);

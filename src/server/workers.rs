@@ -2,8 +2,10 @@
 //! given to.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::thread::JoinHandle;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -82,6 +84,7 @@ async fn run(
             clock.borrow_mut().clock.resync();
         }
     });
+    tokio::task::spawn_local(open_gates(Rc::clone(&worker)));
     while let Some(order) = orders.recv().await {
         match order {
             Order::Serve(socket, origin) => {
@@ -94,6 +97,16 @@ async fn run(
             Order::Stop => return,
         }
     }
+}
+
+/// Sends word to the worker's connections when what they wait for is safe, all in one go.
+async fn open_gates(worker: Rc<RefCell<Worker>>) {
+    let (server, index) = (Arc::clone(&worker.borrow().server), worker.borrow().index);
+    poll_fn(|cx| {
+        server.durability.serve(index, cx.waker());
+        Poll::Pending
+    })
+    .await
 }
 
 /// Registers a connection, serves it and forgets it. It was admitted when it was accepted.

@@ -258,6 +258,9 @@ pub struct ClientShared {
     mailbox: Mutex<Mailbox>,
 }
 
+/// Messages that an empty mailbox keeps room for.
+const MAIL_KEPT: usize = 4;
+
 /// Details that change rarely.
 #[derive(Clone, Debug)]
 pub struct ClientDetails {
@@ -398,18 +401,21 @@ impl ClientShared {
         }
     }
 
-    /// Takes the messages that have arrived, and has `waker` woken by the next one.
+    /// Moves the messages that have arrived into `mail`, which is empty, and has `waker` woken by
+    /// the next one.
     ///
     /// Without mail this is one load: the connection's task has one waker for life, so what was
     /// registered once need not be compared again.
-    pub fn collect(&self, waker: &Waker) -> VecDeque<Mail> {
+    pub fn collect(&self, waker: &Waker, mail: &mut VecDeque<Mail>) {
         if self.quiet.load(Ordering::Acquire) {
-            return VecDeque::new();
+            return;
         }
         let mut mailbox = self.mailbox.lock();
         mailbox.waker = Some(waker.clone());
         self.quiet.store(true, Ordering::Release);
-        std::mem::take(&mut mailbox.mail)
+        // Two buffers take turns, so that a message needs no allocation.
+        std::mem::swap(&mut mailbox.mail, mail);
+        mailbox.mail.shrink_to(MAIL_KEPT);
     }
 
     /// Takes the pushes that have arrived, and leaves other mail.

@@ -30,9 +30,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// Unless every write is waited for, what comes within this time is written together.
 const GATHER: Duration = Duration::from_millis(1);
 /// Where every write is waited for: who was answered by the latest sync may write again at once.
-/// For so long it is seen whether they do, if a sync takes several times as long.
+/// For so long it is seen whether they do, if a sync takes long.
 const GATHER_STEP: Duration = Duration::from_micros(100);
-const GATHER_STEPS_MIN: u32 = 4;
+const LONG_SYNC: Duration = Duration::from_micros(400);
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// A sync that takes longer than this is counted as delayed.
 const SYNC_PATIENCE: Duration = Duration::from_secs(2);
@@ -47,6 +47,15 @@ pub(super) enum Event {
     Synced(u64, io::Result<()>),
     /// The rewrite of this number has ended.
     Rewritten(u64, io::Result<Written>),
+}
+
+/// Those who wait for syncs.
+#[derive(Debug, Default)]
+struct Crowd {
+    /// How long the latest sync took.
+    took: Duration,
+    /// How many waited for it or for the next.
+    size: usize,
 }
 
 /// The files that are being written.
@@ -76,8 +85,8 @@ pub(super) struct Writer {
     synced: u64,
     /// When the latest sync began.
     synced_at: Duration,
-    /// How long it took, and how many waited for it or for the next, if every write is waited for.
-    crowd: (Duration, usize),
+    /// If every write is waited for: who waits.
+    crowd: Crowd,
     /// When a failed write is tried again.
     retry_at: Duration,
 }
@@ -99,7 +108,7 @@ impl Writer {
             rewrites: 0,
             synced: 0,
             synced_at: Duration::ZERO,
-            crowd: (Duration::ZERO, 0),
+            crowd: Crowd::default(),
             retry_at: Duration::ZERO,
         })
     }
@@ -235,22 +244,10 @@ impl Writer {
     /// as long as they do and for half of that time at most. Otherwise the first of them would have
     /// a sync for themselves, and the others wait for two.
     fn gather(&self) {
-        let (took, expected) = self.crowd;
+        let Crowd { took, size } = self.crowd;
         let durability = &self.server.durability;
-        let mut seen = durability.waiting();
-        let steps = (took / 2).as_micros() / GATHER_STEP.as_micros();
-        if seen == 0 || took < GATHER_STEP * GATHER_STEPS_MIN {
-            return;
-        }
-        for _ in 0..steps {
-            if seen >= expected {
-                return;
-            }
-            std::thread::sleep(GATHER_STEP);
-            let waiting = durability.waiting();
-            if std::mem::replace(&mut seen, waiting) == waiting {
-                return;
-            }
+        if took >= LONG_SYNC && durability.waiting() > 0 {
+            durability.gather(size, GATHER_STEP, took / 2);
         }
     }
 
@@ -273,7 +270,9 @@ impl Writer {
             if !held_back {
                 self.sync_now();
             }
-            self.crowd = (unix_time().saturating_sub(now), self.server.durability.waiting());
+            // Those who are answered now, and those who have come meanwhile.
+            let size = self.server.durability.waiting();
+            self.crowd = Crowd { took: unix_time().saturating_sub(now), size };
             self.is_safe(written);
             return;
         }

@@ -1,6 +1,7 @@
 //! Brings one replica up to date and keeps it so: from the log, or with a full copy before that.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::fs::File;
 use std::future::poll_fn;
 use std::io::{self, Read};
@@ -121,7 +122,8 @@ pub(in crate::server) async fn feed<S>(
 impl Feeder<'_> {
     async fn watch_mail(&self) -> End {
         poll_fn(|cx| {
-            let mail = self.client.collect(cx.waker());
+            let mut mail = VecDeque::new();
+            self.client.collect(cx.waker(), &mut mail);
             let killed = mail.iter().any(|mail| matches!(mail, Mail::Kill));
             if killed { Poll::Ready(End::Killed) } else { Poll::Pending }
         })

@@ -1,5 +1,6 @@
 //! The link to this node's primary: opened, greeted, fed from, and opened again.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::ffi::OsStr;
 use std::future::poll_fn;
@@ -400,9 +401,10 @@ impl Upstream {
 }
 
 /// The messages for the link.
-async fn mail(client: &ClientShared) -> std::collections::VecDeque<Mail> {
+async fn mail(client: &ClientShared) -> VecDeque<Mail> {
     poll_fn(|cx| {
-        let mail = client.collect(cx.waker());
+        let mut mail = VecDeque::new();
+        client.collect(cx.waker(), &mut mail);
         if mail.is_empty() { Poll::Pending } else { Poll::Ready(mail) }
     })
     .await
