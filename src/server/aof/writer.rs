@@ -240,14 +240,19 @@ impl Writer {
         written != before
     }
 
-    /// Before a sync that takes long: lets those come who write again as soon as they are answered,
-    /// as long as they do and for half of that time at most. Otherwise the first of them would have
-    /// a sync for themselves, and the others wait for two.
+    /// Before a sync: lets those come who write again as soon as they are answered, as long as they
+    /// do. Otherwise the first of them would have a sync for themselves, and the others wait for
+    /// two. If a sync takes long, all of them, for half of that time at most. If it is quick, half:
+    /// these are synced while the others are answered and write again.
     fn gather(&self) {
         let Crowd { took, size } = self.crowd;
         let durability = &self.server.durability;
-        if took >= LONG_SYNC && durability.waiting() > 0 {
-            durability.gather(size, GATHER_STEP, took / 2);
+        if durability.waiting() == 0 {
+            return;
+        }
+        match took >= LONG_SYNC {
+            true => durability.gather(size, GATHER_STEP, took / 2),
+            false => durability.gather(size.div_ceil(2), took / 2, took),
         }
     }
 
