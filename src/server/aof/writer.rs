@@ -30,9 +30,11 @@ const TICK: Duration = Duration::from_millis(100);
 /// Unless every write is waited for, what comes within this time is written together.
 const GATHER: Duration = Duration::from_millis(1);
 /// Where every write is waited for: who was answered by the latest sync may write again at once.
-/// For so long it is seen whether they do, if a sync takes long.
+/// For so long it is seen whether they do.
 const GATHER_STEP: Duration = Duration::from_micros(100);
-const LONG_SYNC: Duration = Duration::from_micros(400);
+/// Time in which one of many who are answered at once has written again, on their side and ours: so
+/// many times their number until all of them have.
+const TURN: Duration = Duration::from_micros(10);
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// A sync that takes longer than this is counted as delayed.
 const SYNC_PATIENCE: Duration = Duration::from_secs(2);
@@ -242,15 +244,17 @@ impl Writer {
 
     /// Before a sync: lets those come who write again as soon as they are answered, as long as they
     /// do. Otherwise the first of them would have a sync for themselves, and the others wait for
-    /// two. If a sync takes long, all of them, for half of that time at most. If it is quick, half:
-    /// these are synced while the others are answered and write again.
+    /// two. If they are back before a sync would have ended, all of them, for half of its time at
+    /// most. If they are too many for that, half of them: these are synced while the others are
+    /// answered and write again.
     fn gather(&self) {
         let Crowd { took, size } = self.crowd;
         let durability = &self.server.durability;
         if durability.waiting() == 0 {
             return;
         }
-        match took >= LONG_SYNC {
+        let turns = u32::try_from(size).unwrap_or(u32::MAX);
+        match took >= TURN.saturating_mul(turns) {
             true => durability.gather(size, GATHER_STEP, took / 2),
             false => durability.gather(size.div_ceil(2), took / 2, took),
         }
