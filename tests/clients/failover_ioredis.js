@@ -2,26 +2,8 @@
 "use strict";
 
 const assert = require("node:assert");
-const readline = require("node:readline");
 const Redis = require("ioredis");
-
-const ports = process.argv.slice(2).map(Number);
-const input = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const keys = Array.from({ length: 100 }, (_, n) => `ioredis:${n}`);
-const patienceMs = 180_000;
-setTimeout(() => process.exit(1), 3 * patienceMs).unref();
-
-async function again(what) {
-  const deadline = Date.now() + patienceMs;
-  for (;;) {
-    try {
-      return await what();
-    } catch (error) {
-      assert(Date.now() < deadline, `the cluster is not back: ${error}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-}
+const { again, main, ports } = require("./failover_story.js");
 
 function connect() {
   const nodes = ports.map((port) => ({ host: "127.0.0.1", port }));
@@ -47,21 +29,4 @@ async function messages(cluster) {
   }
 }
 
-async function main() {
-  const cluster = connect();
-  await Promise.all(keys.map((key) => cluster.set(key, "before")));
-  await messages(cluster);
-  console.log("ready");
-  await input.next();
-  for (const key of keys) {
-    assert(["before", null].includes(await again(() => cluster.get(key))), key);
-    assert.strictEqual(await again(() => cluster.set(key, "after")), "OK");
-  }
-  for (const key of keys) {
-    assert.strictEqual(await again(() => cluster.get(key)), "after");
-  }
-  console.log("passed");
-  process.exit(0);
-}
-
-main();
+main("ioredis", connect, messages);

@@ -3,25 +3,16 @@
 "use strict";
 
 const assert = require("node:assert");
-const readline = require("node:readline");
 const { createCluster } = require("redis");
+const { again, main, ports } = require("./failover_story.js");
 
-const ports = process.argv.slice(2).map(Number);
-const input = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const keys = Array.from({ length: 100 }, (_, n) => `node-redis:${n}`);
-const patienceMs = 180_000;
-setTimeout(() => process.exit(1), 3 * patienceMs).unref();
-
-async function again(what) {
-  const deadline = Date.now() + patienceMs;
-  for (;;) {
-    try {
-      return await what();
-    } catch (error) {
-      assert(Date.now() < deadline, `the cluster is not back: ${error}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
+async function connect() {
+  const rootNodes = ports.map((port) => ({ url: `redis://127.0.0.1:${port}` }));
+  const defaults = { socket: { reconnectStrategy: 50 }, disableOfflineQueue: true };
+  const cluster = createCluster({ rootNodes, defaults });
+  cluster.on("error", () => {});
+  await cluster.connect();
+  return cluster;
 }
 
 async function messages(cluster) {
@@ -36,27 +27,4 @@ async function messages(cluster) {
   }
 }
 
-async function main() {
-  const rootNodes = ports.map((port) => ({ url: `redis://127.0.0.1:${port}` }));
-  const defaults = { socket: { reconnectStrategy: 50 }, disableOfflineQueue: true };
-  const cluster = createCluster({ rootNodes, defaults });
-  cluster.on("error", () => {});
-  await cluster.connect();
-  for (const key of keys) {
-    assert.strictEqual(await again(() => cluster.set(key, "before")), "OK");
-  }
-  await messages(cluster);
-  console.log("ready");
-  await input.next();
-  for (const key of keys) {
-    assert(["before", null].includes(await again(() => cluster.get(key))), key);
-    assert.strictEqual(await again(() => cluster.set(key, "after")), "OK");
-  }
-  for (const key of keys) {
-    assert.strictEqual(await again(() => cluster.get(key)), "after");
-  }
-  console.log("passed");
-  process.exit(0);
-}
-
-main();
+main("node-redis", connect, messages);
