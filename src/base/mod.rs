@@ -13,6 +13,7 @@ pub mod number;
 pub mod rng;
 pub mod slot;
 pub mod time;
+pub mod words;
 
 pub use bytes::same_bytes;
 pub use epoch::{ConfigEpoch, Epoch};

@@ -33,6 +33,16 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
     }
 }
 
+/// The integer in one to eight little-endian bytes, of which the last has the sign.
+#[inline]
+#[must_use]
+pub fn signed_le(bytes: &[u8]) -> i64 {
+    let is_negative = bytes[bytes.len() - 1] & 0x80 != 0;
+    let mut extended = [if is_negative { 0xff } else { 0 }; 8];
+    extended[..bytes.len()].copy_from_slice(bytes);
+    i64::from_le_bytes(extended)
+}
+
 /// Significant digits of a printed double: enough to tell any two apart.
 const DOUBLE_DIGITS: usize = 17;
 

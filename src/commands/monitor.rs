@@ -1,7 +1,7 @@
 //! MONITOR, and what it shows.
 
 use super::{Args, Command, Ctx, Followers, Registered, Reply};
-use crate::config::tokens::quote;
+use crate::base::words::quote;
 use crate::resp::RawRequest;
 use crate::spec::{Arity, CmdError, CmdResult, CommandSpec, Flags, Group};
 use crate::state::ClientFlags;

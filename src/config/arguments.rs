@@ -1,7 +1,7 @@
 //! The command line of a server: `[file] [--directive value …] …`, as redis-server takes it.
 
 use super::file::{Origin, Part};
-use super::tokens;
+use crate::base::words;
 
 /// What the command line names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Arguments {
                 }
                 _ => {
                     sorted.overrides.push(b' ');
-                    sorted.overrides.extend(tokens::quote(word));
+                    sorted.overrides.extend(words::quote(word));
                     needs_word = false;
                 }
             }

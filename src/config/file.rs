@@ -1,14 +1,14 @@
 //! Reading settings: files in redis.conf syntax, what they include, and the command line.
 //!
-//! A line is a directive and its words (`tokens`); `#` begins a comment line. Later lines win,
-//! except that the lines of some settings add up. Adding up starts over at the beginning and after
-//! the end of an included file, so that a file can override what it includes.
+//! A line is a directive and its words (`base/words.rs`); `#` begins a comment line. Later lines
+//! win, except that the lines of some settings add up. Adding up starts over at the beginning and
+//! after the end of an included file, so that a file can override what it includes.
 
 use std::{fmt, io};
 
 use super::kind::{Source, ValueError};
-use super::tokens::{self, Unbalanced};
 use super::{Setting, Settings};
+use crate::base::words::{self, Unbalanced};
 use crate::spec::config::ConfigFlags;
 
 /// How deep files may include files; a file that includes itself ends here.
@@ -187,7 +187,7 @@ pub(super) fn split_directive(line: &[u8]) -> Result<Option<Directive>, Unbalanc
     if line.trim_ascii().starts_with(b"#") {
         return Ok(None);
     }
-    let mut words = tokens::split(line)?.into_iter();
+    let mut words = words::split(line)?.into_iter();
     Ok(words.next().map(|name| (name, words.collect())))
 }
 

@@ -20,7 +20,6 @@ mod set;
 pub mod table;
 #[cfg(test)]
 mod tests;
-pub mod tokens;
 
 pub use set::{Caller, SetError};
 pub use table::{Settings, TABLE};

@@ -51,14 +51,7 @@ mod tests {
     use crate::engine::testing::Local;
 
     fn client(server: &Server, bytes: u64, flags: ClientFlags) -> Arc<ClientShared> {
-        let origin = crate::state::client::Origin {
-            peer: String::new(),
-            local: String::new(),
-            fd: 0,
-            worker: 0,
-            unix_socket: false,
-            loopback: true,
-        };
+        let origin = crate::state::client::Origin::here();
         let client = ClientShared::new(server.clients.next_id(), origin, crate::base::Millis(1));
         client.flags.store(flags.bits(), Ordering::Relaxed);
         client.query_capacity.store(bytes, Ordering::Relaxed);

@@ -67,16 +67,8 @@ impl Replay {
 }
 
 fn session(server: &Server) -> Session {
-    let origin = Origin {
-        peer: String::new(),
-        local: String::new(),
-        fd: -1,
-        worker: 0,
-        unix_socket: false,
-        loopback: true,
-    };
     let now = Millis(unix_time().as_millis() as u64);
-    let shared = Arc::new(ClientShared::new(server.clients.next_id(), origin, now));
+    let shared = Arc::new(ClientShared::new(server.clients.next_id(), Origin::here(), now));
     let mut client = Client::new(shared, true);
     client.set(ClientFlags::PRIMARY.union(ClientFlags::REPLY_OFF), true);
     Session::new(client)

@@ -6,7 +6,6 @@ pub mod batch;
 pub mod client;
 pub mod encoder;
 pub mod error;
-pub mod inline;
 pub mod limits;
 pub mod output;
 pub mod request;

@@ -17,10 +17,10 @@ use bytes::buf::Limit;
 
 use super::batch::{Batch, Parts};
 use super::error::ProtocolError;
-use super::inline;
 use super::limits::{BIG_ARG, LINE_MAX, Limits};
 use super::whole::whole_request;
 use crate::base::number::parse_i64;
+use crate::base::words;
 
 /// The input buffer of a connection that sends small requests.
 const INPUT_START: usize = 16 * 1024;
@@ -352,7 +352,7 @@ impl Parser {
         }
         let line = &self.rest()[..len];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let words = inline::split(line).ok_or(ProtocolError::UnbalancedQuotes)?;
+        let words = words::split(line).map_err(|_| ProtocolError::UnbalancedQuotes)?;
         self.at += len + 1;
         self.searched = 0;
         if words.is_empty() {

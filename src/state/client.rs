@@ -321,6 +321,21 @@ pub struct Origin {
     pub loopback: bool,
 }
 
+impl Origin {
+    /// Of a session that has no socket.
+    #[must_use]
+    pub fn here() -> Origin {
+        Origin {
+            peer: String::new(),
+            local: String::new(),
+            fd: -1,
+            worker: 0,
+            unix_socket: false,
+            loopback: true,
+        }
+    }
+}
+
 impl ClientShared {
     #[must_use]
     pub fn new(id: u64, origin: Origin, now: Millis) -> ClientShared {

@@ -1,8 +1,8 @@
 //! REPLCONF: what a replica says of itself, and how far it is.
 
 use crate::base::number::parse_i64;
+use crate::base::words::split;
 use crate::commands::{Args, Command, Ctx, Reply};
-use crate::config::tokens::split;
 use crate::replication::sync::Filter;
 use crate::spec::{Arity, CmdError, CmdResult, CommandSpec, Flags, Group, Plan};
 use crate::state::ClientFlags;

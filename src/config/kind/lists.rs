@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::{Kind, Source, ValueError, parse_memory};
 use crate::base::number;
-use crate::config::tokens;
+use crate::base::words::{quote, quote_if_needed};
 
 /// Words joined by single spaces, as CONFIG GET shows a list.
 fn join<T: AsRef<[u8]>>(words: impl IntoIterator<Item = T>) -> Vec<u8> {
@@ -44,8 +44,8 @@ impl Kind<Vec<Vec<u8>>> for Words {
 
     fn lines(&self, value: &Vec<Vec<u8>>) -> Vec<Vec<u8>> {
         match value.as_slice() {
-            [] => vec![tokens::quote(b"")],
-            words => vec![join(words.iter().map(|word| tokens::quote_if_needed(word)))],
+            [] => vec![quote(b"")],
+            words => vec![join(words.iter().map(|word| quote_if_needed(word)))],
         }
     }
 
@@ -98,7 +98,7 @@ impl Kind<Vec<SavePoint>> for SavePoints {
 
     fn lines(&self, value: &Vec<SavePoint>) -> Vec<Vec<u8>> {
         if value.is_empty() {
-            return vec![tokens::quote(b"")];
+            return vec![quote(b"")];
         }
         value.iter().map(|point| self.show(&vec![*point])).collect()
     }
@@ -272,7 +272,7 @@ impl Kind<Vec<f64>> for Percentiles {
     }
 
     fn lines(&self, value: &Vec<f64>) -> Vec<Vec<u8>> {
-        if value.is_empty() { vec![tokens::quote(b"")] } else { vec![self.show(value)] }
+        if value.is_empty() { vec![quote(b"")] } else { vec![self.show(value)] }
     }
 
     fn describe(&self) -> String {
@@ -360,7 +360,7 @@ impl Kind<Vec<Vec<Vec<u8>>>> for KeptLines {
     }
 
     fn lines(&self, value: &Vec<Vec<Vec<u8>>>) -> Vec<Vec<u8>> {
-        let line = |words: &Vec<Vec<u8>>| join(words.iter().map(|w| tokens::quote_if_needed(w)));
+        let line = |words: &Vec<Vec<u8>>| join(words.iter().map(|w| quote_if_needed(w)));
         value.iter().map(line).collect()
     }
 

@@ -24,7 +24,7 @@ pub use number::{
 pub use shutdown::{ShutdownOn, ShutdownWords};
 pub use text::{FileName, HostName, OptionalText, Text, TitleTemplate};
 
-use super::tokens;
+use crate::base::words::quote_if_needed;
 
 /// Where a value comes from: some settings add up over the lines of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub trait Kind<T> {
 
     /// What follows the directive in a file, one item per line of the file.
     fn lines(&self, value: &T) -> Vec<Vec<u8>> {
-        vec![tokens::quote_if_needed(&self.show(value))]
+        vec![quote_if_needed(&self.show(value))]
     }
 
     /// The values it takes, for the reference page.

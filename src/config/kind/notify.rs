@@ -1,7 +1,7 @@
 //! `notify-keyspace-events`: a set of one-letter classes.
 
 use super::{Kind, Source, ValueError, single};
-use crate::config::tokens;
+use crate::base::words::quote;
 use crate::spec::event::EventClass;
 
 /// The letters in the order in which they are printed; the first ten together are `A`.
@@ -62,7 +62,7 @@ impl Kind<EventClass> for Notify {
         if value.contains(all() | EventClass::NEW) {
             text.push(b'n');
         }
-        vec![tokens::quote(&text)]
+        vec![quote(&text)]
     }
 
     fn describe(&self) -> String {

@@ -1,7 +1,7 @@
 //! Text: bytes, not characters, as paths and passwords are.
 
 use super::{Kind, Source, ValueError, single};
-use crate::config::tokens;
+use crate::base::words::quote;
 
 /// Any text.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ impl Kind<Vec<u8>> for Text {
     }
 
     fn lines(&self, value: &Vec<u8>) -> Vec<Vec<u8>> {
-        vec![tokens::quote(value)]
+        vec![quote(value)]
     }
 
     fn describe(&self) -> String {
@@ -45,7 +45,7 @@ impl Kind<Option<Vec<u8>>> for OptionalText {
     }
 
     fn lines(&self, value: &Option<Vec<u8>>) -> Vec<Vec<u8>> {
-        vec![tokens::quote(value.as_deref().unwrap_or_default())]
+        vec![quote(value.as_deref().unwrap_or_default())]
     }
 
     fn describe(&self) -> String {

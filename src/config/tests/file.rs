@@ -1,7 +1,6 @@
 use proptest::prelude::{any, proptest};
 
 use super::super::arguments::Arguments;
-use super::super::tokens;
 use super::*;
 
 /// What CONFIG GET of `names` answers after the file was read, or the last lines of the error.
@@ -136,18 +135,6 @@ fn command_lines_are_sorted_as_redis_server_does() {
     let sorted = Arguments::sort(&["a.conf", "--hz", "5", "-"]);
     assert_eq!((sorted.file.as_deref(), sorted.stdin), (Some(b"a.conf".as_slice()), true));
     assert!(Arguments::sort(&["-"]).stdin);
-}
-
-#[test]
-fn quoting_is_undone_by_splitting() {
-    let all: Vec<u8> = (0..=255).collect();
-    for word in [all.as_slice(), b"", b"#x", b"a b", b"plain", b"'", b"\\n"] {
-        for quoted in [tokens::quote(word), tokens::quote_if_needed(word)] {
-            assert_eq!(tokens::split(&quoted), Ok(vec![word.to_vec()]), "{}", text(&quoted));
-        }
-    }
-    assert_eq!(tokens::quote_if_needed(b"127.0.0.1"), b"127.0.0.1");
-    assert!(tokens::split(b"\"a\"b").is_err());
 }
 
 proptest! {

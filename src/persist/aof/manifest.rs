@@ -1,7 +1,7 @@
 //! The manifest: which files make up the dataset, in what order they are read, and which are no
 //! longer needed.
 
-use crate::config::tokens;
+use crate::base::words;
 
 /// A longer line is refused, its line end included.
 const LINE_MAX: usize = 1024;
@@ -118,7 +118,7 @@ impl Manifest {
     }
 
     fn add_line(&mut self, line: &[u8]) -> Result<(), Rule> {
-        let words = tokens::split(line).map_err(|_| Rule::Format)?;
+        let words = words::split(line).map_err(|_| Rule::Format)?;
         if words.len() < WORDS_MIN || !words.len().is_multiple_of(2) {
             return Err(Rule::Format);
         }
@@ -164,7 +164,7 @@ impl Manifest {
         let mut text = Vec::new();
         for part in self.base.iter().chain(&self.history).chain(&self.increments) {
             text.extend_from_slice(b"file ");
-            text.extend(tokens::quote_if_needed(&part.name));
+            text.extend(words::quote_if_needed(&part.name));
             text.extend(format!(" seq {} type {}\n", part.seq, part.kind.letter()).bytes());
         }
         text
@@ -217,8 +217,10 @@ impl Manifest {
     }
 }
 
-/// The number that a word begins with, as C's atoll reads it; 0 if there is none.
+/// The number that a word begins with, as C's atoll reads it; 0 if there is none, or none could
+/// follow it.
 fn leading_number(word: &[u8]) -> u64 {
     let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    std::str::from_utf8(&word[..digits]).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+    let number = std::str::from_utf8(&word[..digits]).ok().and_then(|text| text.parse().ok());
+    number.filter(|&number| number < i64::MAX as u64).unwrap_or(0)
 }

@@ -120,6 +120,7 @@ fn manifests_keep_to_the_rules_of_redis() {
         "file a seq 1\n",
         "file a seq 0 type i\n",
         "file a seq x type i\n",
+        "file a seq 18446744073709551615 type b\n",
         "file \"a seq 1 type b\n",
         "\n",
         "file a seq 1 type b x\n",

@@ -5,6 +5,7 @@
 //! entry = length of the one before (1 byte, or fe and 4 LE) | encoding | data
 //! ```
 
+use crate::base::number::signed_le;
 use crate::types::ValueRef;
 
 const HEADER: usize = 10;
@@ -52,12 +53,7 @@ fn decode(rest: &[u8]) -> Option<(ValueRef<'_>, usize)> {
         let end = head.checked_add(length)?;
         Some((ValueRef::Bytes(rest.get(head..end)?), end))
     };
-    let int = |size: usize| {
-        let data = data.get(..size)?;
-        let mut extended = [if data[size - 1] & 0x80 == 0 { 0 } else { 0xff }; 8];
-        extended[..size].copy_from_slice(data);
-        Some((ValueRef::Int(i64::from_le_bytes(extended)), 1 + size))
-    };
+    let int = |size: usize| Some((ValueRef::Int(signed_le(data.get(..size)?)), 1 + size));
     match first {
         0x00..=0x3f => string(1, usize::from(first)),
         0x40..=0x7f => string(2, usize::from(first & 0x3f) << 8 | usize::from(*data.first()?)),

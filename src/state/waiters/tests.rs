@@ -3,14 +3,6 @@ use crate::base::Millis;
 use crate::state::client::Origin;
 
 fn enter(waiters: &Waiters, id: u64, line: Line, names: &[Name]) -> Arc<Waiter> {
-    let origin = Origin {
-        peer: String::new(),
-        local: String::new(),
-        fd: 0,
-        worker: 0,
-        unix_socket: false,
-        loopback: true,
-    };
     let call = Call {
         request: OwnedRequest::from_args([b"BLPOP"]),
         command: 0,
@@ -20,7 +12,7 @@ fn enter(waiters: &Waiters, id: u64, line: Line, names: &[Name]) -> Arc<Waiter> 
         if_gone: None,
     };
     let waiter = Arc::new(Waiter {
-        client: Arc::new(ClientShared::new(id, origin, Millis(1))),
+        client: Arc::new(ClientShared::new(id, Origin::here(), Millis(1))),
         ticket: 100 + id,
         names: names.to_vec(),
         place: waiters.place_in(line),

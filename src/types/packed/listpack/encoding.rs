@@ -1,5 +1,6 @@
 //! How one value stands in a listpack.
 
+use crate::base::number::signed_le;
 use crate::types::value::ValueRef;
 
 /// The bytes that `value` takes in a listpack.
@@ -126,12 +127,7 @@ pub(super) fn decode(bytes: &[u8], at: usize) -> Option<(ValueRef<'_>, usize)> {
     let string = |head: usize, len: usize| {
         Some((ValueRef::Bytes(rest.get(head..head.checked_add(len)?)?), head + len))
     };
-    let int = |size: usize| {
-        let data = data.get(..size)?;
-        let mut extended = [if data[size - 1] & 0x80 == 0 { 0 } else { 0xff }; 8];
-        extended[..size].copy_from_slice(data);
-        Some((ValueRef::Int(i64::from_le_bytes(extended)), 1 + size))
-    };
+    let int = |size: usize| Some((ValueRef::Int(signed_le(data.get(..size)?)), 1 + size));
     match first {
         0..=0x7f => Some((ValueRef::Int(i64::from(first)), 1)),
         0x80..=0xbf => string(1, usize::from(first & 0x3f)),
