@@ -8,6 +8,7 @@
 //! [`Action::Receive`] the machine is done. [`Action::Fail`] closes the connection, to be tried
 //! again.
 
+use super::identity::is_offset;
 use super::journal::encode;
 use crate::base::{Millis, ReplId};
 
@@ -196,7 +197,7 @@ impl Handshake {
         let temporary: [&[u8]; 2] = [b"-NOMASTERLINK", b"-LOADING"];
         if words[0] == b"+FULLRESYNC" {
             let offset = words.get(2).and_then(|offset| std::str::from_utf8(offset).ok());
-            let offset: Option<u64> = offset.and_then(|offset| offset.parse().ok());
+            let offset = offset.and_then(|offset| offset.parse().ok()).filter(is_offset);
             let id = id.filter(|_| offset.is_some());
             self.stage = Stage::Done;
             let offset = offset.unwrap_or(0);

@@ -6,6 +6,13 @@
 
 use crate::base::{ReplId, Rng};
 
+/// Whether an offset that somebody tells can be one: there are so many that none is ever the last,
+/// and on the wire they are signed.
+#[must_use]
+pub fn is_offset(said: &u64) -> bool {
+    i64::try_from(*said).is_ok()
+}
+
 /// The names of a node's history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {

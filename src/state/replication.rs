@@ -9,6 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::conditions::Condition;
 use super::{Ask, Mail, Request, Server};
+use crate::base::number::parse_i64;
 use crate::base::{Millis, ReplId, Rng};
 use crate::keyspace::{Expiry, Pass};
 use crate::replication::sync::{Phase, Replica, Standing};
@@ -330,6 +331,14 @@ impl Server {
         }
         self.log_if_wanted();
         as_replica
+    }
+
+    /// The database that a stream has selected, as a snapshot says. The primary may have more
+    /// databases than there are here: such a one cannot be selected, as if the stream had tried.
+    #[must_use]
+    pub fn stream_db(&self, said: &[u8]) -> u8 {
+        let db = parse_i64(said).and_then(|db| u8::try_from(db).ok());
+        db.filter(|&db| usize::from(db) < self.keyspace.databases()).unwrap_or(0)
     }
 
     /// Drops the backlog of a primary that has had no replica for long.

@@ -1,6 +1,8 @@
 //! What no well-behaved client sends: the server answers as redis-server does, stays up, keeps
 //! serving others and does not grow.
 
+mod primary;
+
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;

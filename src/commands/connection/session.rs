@@ -285,6 +285,9 @@ pub const RESET: Command = Command::new(
 );
 
 fn reset(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
+    if cx.client.flags.contains(ClientFlags::PRIMARY) {
+        return Err(CmdError::text("ERR can only reset normal client connections"));
+    }
     cx.end_transaction();
     cx.server.pubsub.leave(&mut cx.client.subscriptions, &cx.client.shared);
     cx.server.monitors.remove(cx.client.shared.id);

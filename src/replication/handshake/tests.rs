@@ -1,3 +1,7 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
 use super::*;
 use crate::base::Rng;
 
@@ -139,4 +143,62 @@ fn an_error_to_ping_is_fatal() {
     let (mut stage, _) = start(Greeting::default());
     let expected = Action::Fail(Failure::Ping("-ERR what".into()));
     assert_eq!(stage.line("-ERR what"), [expected]);
+}
+
+#[test]
+fn an_offset_that_leaves_no_room_is_none() {
+    let id = ReplId::random(&mut Rng::from_seed(1));
+    for (offset, known) in [(i64::MAX as u64, true), (1 << 63, false), (u64::MAX, false)] {
+        let (mut stage, _) = start(Greeting::default());
+        stage.until_psync();
+        let told = stage.line(&format!("+FULLRESYNC {id} {offset}"));
+        let [Action::Receive { id: found, offset, .. }] = told.as_slice() else {
+            panic!("{told:?}");
+        };
+        assert_eq!((found.is_some(), *offset > 0), (known, known));
+    }
+}
+
+/// Lines that make sense in one place or another, and some that make none.
+const LINES: [&str; 16] = [
+    "",
+    "+PONG",
+    "+OK",
+    "-NOAUTH Authentication required.",
+    "-ERR unknown command",
+    "-LOADING",
+    "-NOMASTERLINK",
+    "+FULLRESYNC",
+    "+FULLRESYNC x 1",
+    "+FULLRESYNC aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 18446744073709551616",
+    "+FULLRESYNC aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa -1",
+    "+CONTINUE",
+    "+CONTINUE aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa and more",
+    "+CONTINUE \u{fffd}",
+    "$100",
+    "\u{0} \u{0}",
+];
+
+proptest! {
+    #[test]
+    fn whatever_a_primary_says_a_handshake_ends_at_most_once(
+        lines in vec(prop_oneof![
+            select(&LINES[..]).prop_map(|line| line.as_bytes().to_vec()),
+            vec(any::<u8>(), 0..60),
+        ], 0..30),
+        has_history: bool,
+        is_failover: bool,
+    ) {
+        let history = has_history.then(|| (ReplId::random(&mut Rng::from_seed(1)), 7));
+        let (mut stage, _) = start(Greeting { history, is_failover, ..Greeting::default() });
+        let mut has_ended = false;
+        for line in lines {
+            let mut out = Vec::new();
+            stage.machine.step(stage.now, Input::Line(&line), &mut out);
+            prop_assert!(!has_ended || out.is_empty(), "{:?}", out);
+            has_ended |= out.iter().any(|action| {
+                !matches!(action, Action::Send(_) | Action::ForgetHistory)
+            });
+        }
+    }
 }

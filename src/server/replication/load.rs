@@ -46,8 +46,7 @@ struct CopyHost<'a> {
 impl Host for CopyHost<'_> {
     fn aux(&mut self, name: &[u8], value: &[u8]) {
         if name == b"repl-stream-db" {
-            let db = std::str::from_utf8(value).ok().and_then(|db| db.parse().ok());
-            self.db = db.unwrap_or(0);
+            self.db = self.server.stream_db(value);
         }
     }
 

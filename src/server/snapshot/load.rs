@@ -11,6 +11,7 @@ use super::{RETRY, now};
 use crate::base::{ReplId, Rng};
 use crate::keyspace::Held;
 use crate::persist::rdb::{Fault, RdbError, file};
+use crate::replication::identity::is_offset;
 use crate::state::Server;
 use crate::state::conditions::Condition;
 use crate::state::control::Reload;
@@ -149,7 +150,8 @@ fn fill_from(
 struct History {
     id: Option<ReplId>,
     offset: Option<u64>,
-    db: Option<i32>,
+    /// 0 if the file says one that there is not.
+    db: Option<u8>,
 }
 
 /// What is made of a file besides its keys.
@@ -167,7 +169,7 @@ impl FileHost<'_> {
             return;
         };
         let server = self.server;
-        let point = HistoryPoint { id, offset, db: db.max(0) as u8 };
+        let point = HistoryPoint { id, offset, db };
         let new_name = ReplId::random(&mut Rng::from_entropy());
         let as_replica = server.resume_history(point, new_name);
         if server.log.is_active() {
@@ -193,8 +195,8 @@ impl Host for FileHost<'_> {
         match &*name {
             "used-mem" => loaded.used_memory.store(value.parse().unwrap_or(0), Ordering::Relaxed),
             "repl-id" => self.history.id = value.parse().ok(),
-            "repl-offset" => self.history.offset = value.parse().ok(),
-            "repl-stream-db" => self.history.db = value.parse().ok(),
+            "repl-offset" => self.history.offset = value.parse().ok().filter(is_offset),
+            "repl-stream-db" => self.history.db = Some(self.server.stream_db(value.as_bytes())),
             "aof-base" | "aof-preamble" if value != "0" => self.keeps_expired = true,
             _ => {}
         }
