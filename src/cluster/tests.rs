@@ -3,6 +3,7 @@
 mod election;
 mod failover;
 mod failures;
+mod hostile;
 mod membership;
 mod ownership;
 mod succession;

@@ -1,12 +1,16 @@
 //! Every command with arguments that make little sense, alone and in a transaction: a panic would
 //! end the process.
 
-use crate::base::Rng;
+use std::sync::Arc;
+
+use crate::base::{Millis, Rng};
 use crate::commands::{Registered, Table};
 use crate::engine::testing::Local;
+use crate::engine::{Progress, Replay, Session, Worker};
 use crate::resp::Value;
 use crate::resp::client::encode_command;
-use crate::state::Mail;
+use crate::state::client::Origin;
+use crate::state::{Client, ClientShared, Mail};
 
 /// Requests per command.
 const ROUNDS: usize = 40;
@@ -82,6 +86,38 @@ fn no_arguments_bring_the_process_down() {
             goes_on = goes_on && (!in_transaction || run(&mut local, &["EXEC".to_owned()]));
             if !goes_on || round == ROUNDS - 1 {
                 local = filled();
+            }
+        }
+    }
+}
+
+/// What a file or this node's primary says is refused by nobody.
+#[test]
+fn nothing_that_is_replayed_brings_the_process_down() {
+    let words: Vec<&str> = WORDS.split_whitespace().collect();
+    let mut rng = Rng::from_seed(8);
+    let local = filled();
+    let link = || {
+        let id = local.server.clients.next_id();
+        let client = Arc::new(ClientShared::new(id, Origin::here(), Millis(1)));
+        Session::of_primary(Client::new(client, true))
+    };
+    local.server.log.set_active(true);
+    let mut worker = Worker::new(1, Arc::clone(&local.server), Rng::from_seed(9));
+    let mut session = link();
+    let mut replay = Replay::new(2, Arc::clone(&local.server));
+    for command in Table::get().all() {
+        for _ in 0..ROUNDS / 4 {
+            let request = request(&mut rng, command, &words);
+            // Shown if this fails.
+            println!("{request:?}");
+            let request = encode_command(&request);
+            if replay.run(&request).is_err() {
+                replay.restart();
+            }
+            session.feed(&request);
+            if session.run(&mut worker) != Progress::NeedsInput {
+                session = link();
             }
         }
     }
