@@ -388,7 +388,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 3))]
     #[test]
     fn a_walk_yields_the_dataset_of_its_beginning(steps in steps()) {
         let mut world = World::new();

@@ -58,7 +58,7 @@ fn apply(op: &Op, table: &mut Table, model: &mut Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
 
     #[test]
     fn a_table_agrees_with_a_map(ops in vec(op(), 0..40), seed in 0..4_u64) {
