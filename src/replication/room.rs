@@ -10,8 +10,8 @@
 
 use crate::base::Millis;
 
-/// Kept for a replica that was cut off, however low the limit is.
-const PARTED_MIN: u64 = 64 << 20;
+/// Kept for a replica that gets a copy or was cut off, however low the limit is.
+const KEPT_MIN: u64 = 128 << 20;
 /// The limit's multiple beyond which nothing is kept, unless the dataset is larger.
 const MULTIPLE_MAX: u64 = 4;
 /// As good as no limit.
@@ -41,7 +41,7 @@ impl Limits {
     pub fn kept_max(&self) -> u64 {
         match self.hard {
             0 => UNLIMITED,
-            _ => self.step().saturating_mul(MULTIPLE_MAX).max(self.dataset).max(PARTED_MIN),
+            _ => self.step().saturating_mul(MULTIPLE_MAX).max(self.dataset).max(KEPT_MIN),
         }
     }
 
@@ -50,7 +50,7 @@ impl Limits {
     #[must_use]
     pub fn kept_for_parted(&self, behind: u64) -> u64 {
         let step = self.step().max(self.soft);
-        behind.saturating_add(step).max(PARTED_MIN).min(self.kept_max())
+        behind.saturating_add(step).max(KEPT_MIN).min(self.kept_max())
     }
 }
 
@@ -87,7 +87,7 @@ impl Lag {
         let has_hard = limits.hard > 0;
         self.note(behind);
         let Some(closest) = self.closest else {
-            return has_hard && behind > limits.step().max(limits.dataset);
+            return has_hard && behind > limits.step().max(limits.dataset).max(KEPT_MIN);
         };
         let lost = behind - closest;
         let is_over_soft = limits.soft > 0 && lost > limits.soft;
@@ -107,7 +107,7 @@ mod tests {
         soft: 4 * MB,
         soft_for: Millis(5_000),
         backlog: MB,
-        dataset: 30 * MB,
+        dataset: 300 * MB,
     };
 
     /// Asks each second about a replica that is so many megabytes behind; when it is cut off.
@@ -145,11 +145,11 @@ mod tests {
     #[test]
     fn a_copy_may_take_as_long_as_it_takes_to_write_the_dataset_anew() {
         let copy = |behind: &[u64]| cut_off(Lag::default(), &LIMITS, behind);
-        assert_eq!(copy(&[0, 11, 20, 30, 30, 30, 30, 30, 30, 30]), None);
-        assert_eq!(copy(&[0, 31]), Some(1));
+        assert_eq!(copy(&[0, 11, 200, 300, 300, 300, 300, 300, 300, 300]), None);
+        assert_eq!(copy(&[0, 301]), Some(1));
         let small = Limits { dataset: MB, ..LIMITS };
-        assert_eq!(cut_off(Lag::default(), &small, &[0, 10]), None);
-        assert_eq!(cut_off(Lag::default(), &small, &[0, 11]), Some(1));
+        assert_eq!(cut_off(Lag::default(), &small, &[0, 128]), None);
+        assert_eq!(cut_off(Lag::default(), &small, &[0, 129]), Some(1));
     }
 
     #[test]
@@ -167,10 +167,10 @@ mod tests {
         let of = |hard, dataset| Limits { hard, dataset, ..LIMITS };
         assert_eq!(of(100 * MB, 0).kept_max(), 400 * MB);
         assert_eq!(of(100 * MB, 900 * MB).kept_max(), 900 * MB);
-        assert_eq!(of(MB, 0).kept_max(), 64 * MB);
+        assert_eq!(of(MB, 0).kept_max(), 128 * MB);
         assert_eq!(of(0, 0).kept_max(), UNLIMITED);
         assert_eq!(of(100 * MB, 0).kept_for_parted(110 * MB), 210 * MB);
         assert_eq!(of(100 * MB, 0).kept_for_parted(350 * MB), 400 * MB);
-        assert_eq!(of(MB, 0).kept_for_parted(2 * MB), 64 * MB);
+        assert_eq!(of(MB, 0).kept_for_parted(2 * MB), 128 * MB);
     }
 }

@@ -27,7 +27,7 @@ use super::replication::{ReplicationThread, Replicator};
 use super::snapshot::{self, Saver};
 use super::unsupported::{self, Unsupported};
 use super::workers::{self, Order, WorkerHandle};
-use super::{logging, resources};
+use super::{dir, logging, resources};
 use crate::base::error::with_causes;
 use crate::base::{KeyHasher, Millis, ReplId, Rng};
 use crate::cluster::ClusterView;
@@ -97,10 +97,10 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
 
 /// Everything from settings to the end of the process.
 fn serve(loaded: Loaded) -> Result<(), StartError> {
-    let Loaded { settings, file } = loaded;
+    let Loaded { mut settings, file } = loaded;
     unsupported::check(&settings, None)?;
     rename_commands(&settings)?;
-    enter_dir(&settings)?;
+    enter_dir(&mut settings)?;
     let logging = logging::start(&settings).map_err(StartError::Log)?;
     let listeners = listen::open_all(&settings)?;
     let where_to = listen::describe(&listeners);
@@ -268,10 +268,9 @@ fn raise_descriptor_limit(maxclients: u64) {
     }
 }
 
-fn enter_dir(settings: &Settings) -> Result<(), StartError> {
-    let dir = Path::new(OsStr::from_bytes(&settings.dir));
-    std::env::set_current_dir(dir)
-        .map_err(|cause| StartError::Dir { dir: dir.display().to_string(), cause })
+fn enter_dir(settings: &mut Settings) -> Result<(), StartError> {
+    let wanted = String::from_utf8_lossy(&settings.dir).into_owned();
+    dir::enter(settings).map_err(|cause| StartError::Dir { dir: wanted, cause })
 }
 
 fn write_pid(settings: &Settings) -> Result<(), StartError> {

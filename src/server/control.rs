@@ -18,7 +18,7 @@ use super::logging::Logging;
 use super::replication::{Order, Replicator};
 use super::shutdown::Ending;
 use super::snapshot::{self, LoadError, Saver};
-use super::{acl, resources, unsupported};
+use super::{acl, dir, resources, unsupported};
 use crate::base::Millis;
 use crate::config::kind::PrimaryAddress;
 use crate::config::{Caller, SetError, Settings};
@@ -262,8 +262,13 @@ impl ControlLoop {
             unsupported::check(&after, Some(&before))
                 .map_err(|refusal| SetError::not_applied(refusal.setting, refusal.reason))
         });
-        let set = set.and_then(|()| aof::prepare(&before, &after));
-        if let Err(refusal) = set.and_then(|()| self.listeners.change(&before, &after)) {
+        let set = set.and_then(|()| {
+            dir::change(&before, &mut after)?;
+            let rest =
+                aof::prepare(&before, &after).and_then(|()| self.listeners.change(&before, &after));
+            rest.inspect_err(|_| dir::go_back(&before, &after))
+        });
+        if let Err(refusal) = set {
             return Ok(Err(CmdError::owned(refusal.to_string())));
         }
         self.logging.apply(&after);

@@ -11,6 +11,7 @@ mod connection;
 mod control;
 mod courier;
 mod cron;
+mod dir;
 mod janitor;
 mod keeping;
 mod listen;

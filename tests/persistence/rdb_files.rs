@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use support::{TestServer, eventually, free_port, run_to_end};
+use support::{Kind, TestServer, eventually, free_port, run_to_end};
 
 use crate::aof_dataset::info;
 
@@ -146,4 +146,40 @@ fn a_file_has_the_version_that_its_values_need() {
         eventually("it is loaded", || client.run("DBSIZE").to_string() == "(integer) 2");
         assert!(client.run("HPTTL h FIELDS 1 field").items()[0].int() > 0);
     }
+}
+
+#[test]
+fn files_are_written_where_dir_says() {
+    for kind in [Kind::Redis, Kind::Redpoll] {
+        let server = TestServer::start_kind(kind, &["--enable-protected-configs", "yes"]);
+        let mut client = server.client();
+        let here = server.folder().canonicalize().expect("its folder");
+        let there = here.join("there");
+        fs::create_dir(&there).expect("a folder of ours");
+        let (here, there) = (here.to_str().expect("a path"), there.to_str().expect("a path"));
+        let mut set = |dir: &str| client.call(&["CONFIG", "SET", "dir", dir]).text();
+        let asked = || server.client().run("CONFIG GET dir").items()[1].text();
+        assert_eq!(asked(), here, "{kind:?}");
+        let refused = "ERR CONFIG SET failed (possibly related to argument 'dir') - No such file or \
+            directory";
+        assert_eq!(set("/there/is/none"), refused);
+        assert_eq!(asked(), here);
+        assert_eq!(set(there), "OK");
+        assert_eq!(asked(), there);
+        assert!(client.run("SAVE").is_ok());
+        assert!(server.folder().join("there/dump.rdb").exists());
+        assert!(!server.folder().join("dump.rdb").exists());
+        assert!(client.run("CONFIG SET appendonly yes").is_ok());
+        eventually("the files are there", || server.folder().join("there/appendonlydir").exists());
+        // Redis does not end before its first base is complete.
+        eventually("they are complete", || info(&mut client, "aof_rewrite_in_progress") == "0");
+        assert!(!server.folder().join("appendonlydir").exists());
+    }
+    // All or nothing.
+    let server = TestServer::start(&["--enable-protected-configs", "yes"]);
+    let mut client = server.client();
+    let refused = client.run("CONFIG SET dir / bind 203.0.113.1");
+    assert!(refused.is_error(), "{refused}");
+    assert!(client.run("SAVE").is_ok());
+    assert!(server.folder().join("dump.rdb").exists());
 }

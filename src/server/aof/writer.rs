@@ -201,7 +201,13 @@ impl Writer {
             self.drop_open();
         }
         match (wanted, self.open.is_some()) {
-            (true, false) => self.begin(),
+            (true, false) => {
+                // The working directory may be another one by now.
+                if let Ok(folder) = Folder::of(&self.server.settings.load()) {
+                    self.folder = folder;
+                }
+                self.begin();
+            }
             (false, true) => {
                 tracing::info!("append-only file turned off");
                 self.abandon_rewrite();

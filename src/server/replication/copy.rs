@@ -303,8 +303,8 @@ impl Copies {
             .and_then(|file| {
                 put_version(&file, &needs)?;
                 file.sync_all()?;
-                let name = OsStr::from_bytes(&settings.dbfilename);
-                fs::rename(&temporary, name)?;
+                let name = temporary.with_file_name(OsStr::from_bytes(&settings.dbfilename));
+                fs::rename(&temporary, &name)?;
                 if settings.rdb_del_sync_files && settings.save.is_empty() && !settings.appendonly {
                     // Whoever has it open reads on.
                     tracing::info!("the full copy's file is removed: nothing is persisted here");
@@ -332,9 +332,10 @@ struct Moment {
     is_timed: bool,
 }
 
-/// Where a copy is written before it gets its name.
+/// Where a copy is written before it gets its name, wherever the process goes meanwhile.
 pub(super) fn temporary_name() -> PathBuf {
-    PathBuf::from(format!("temp-{}.{}.rdb", now().as_secs(), std::process::id()))
+    let name = format!("temp-{}.{}.rdb", now().as_secs(), std::process::id());
+    std::env::current_dir().unwrap_or_default().join(name)
 }
 
 /// What the policy of eviction goes by.

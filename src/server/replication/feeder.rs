@@ -31,9 +31,9 @@ use crate::state::{ClientShared, Mail, Server};
 const CHUNK_BYTES: usize = 256 * 1024;
 /// Who waits for a copy gets a sign of life this often; limits are looked at this often, too.
 const TICK: Duration = Duration::from_secs(1);
-/// Bytes that are written to a replica and may be in no hands but the system's: its buffers for a
-/// connection seldom hold more.
-const UNDER_WAY_MAX: u64 = 8 * 1024 * 1024;
+/// Bytes that are written to a replica and may be in no hands but the system's: with Linux' usual
+/// settings its buffers for both ends of a connection hold up to 36 MiB.
+const UNDER_WAY_MAX: u64 = 40 * 1024 * 1024;
 
 /// Why a replica is no longer fed.
 #[derive(Debug, thiserror::Error)]

@@ -149,14 +149,14 @@ impl Received {
 
     /// Removes the file that was kept under this name.
     pub(super) fn remove(&self, name: &std::path::Path) {
-        if let Err(error) = fs::remove_file(name) {
+        if let Err(error) = fs::remove_file(self.path.with_file_name(name)) {
             tracing::warn!(%error, "a full copy's file was not removed");
         }
     }
 
     /// Gives the file its name.
     pub(super) fn keep(&mut self, name: &std::path::Path) -> io::Result<()> {
-        fs::rename(&self.path, name)?;
+        fs::rename(&self.path, self.path.with_file_name(name))?;
         self.is_kept = true;
         Ok(())
     }

@@ -198,12 +198,15 @@ impl Temporary {
     fn new(server: &Server) -> Temporary {
         static SAVES: AtomicU64 = AtomicU64::new(0);
         let number = SAVES.fetch_add(1, Ordering::Relaxed);
-        Temporary(format!("temp-{}.{number}.rdb", server.identity.pid).into())
+        // The working directory may change meanwhile.
+        let here = std::env::current_dir().unwrap_or_default();
+        Temporary(here.join(format!("temp-{}.{number}.rdb", server.identity.pid)))
     }
 
     fn put_in_place(&self, server: &Server) -> Result<(), SaveError> {
-        let path = path(server);
-        let placed = fs::rename(&self.0, &path).and_then(|()| File::open(".")?.sync_all());
+        let path = self.0.with_file_name(path(server));
+        let folder = self.0.parent().unwrap_or(Path::new("."));
+        let placed = fs::rename(&self.0, &path).and_then(|()| File::open(folder)?.sync_all());
         placed.map_err(|cause| SaveError::Place { path: path.display().to_string(), cause })
     }
 }
