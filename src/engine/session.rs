@@ -155,8 +155,13 @@ impl Session {
             if self.client.sync.is_some() {
                 return Progress::Leaving;
             }
+            let held = self.holds_output();
             if self.is_waiting(worker) {
                 return Progress::Waiting;
+            }
+            if held && !self.holds_output() && self.has_more() {
+                // The next write would keep back what has just been let go.
+                return Progress::Yielded;
             }
             if self.next == self.batch.len() && !self.parse(worker) {
                 return self.settle();
@@ -186,6 +191,16 @@ impl Session {
             tracing::debug!(client = self.client.shared.id, "client closed: channels lost");
             self.client.set(ClientFlags::CLOSE_AFTER_REPLY, true);
         }
+    }
+
+    /// Whether something was received that has not been run.
+    fn has_more(&mut self) -> bool {
+        if self.next < self.batch.len() {
+            return true;
+        }
+        self.parser.consume(&mut self.batch);
+        self.next = 0;
+        self.parser.buffered() > 0
     }
 
     /// Parses the next requests; false when there is none to run.

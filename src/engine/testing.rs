@@ -165,15 +165,13 @@ impl Local {
     /// If the output is no sequence of replies.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Value> {
         self.session.parser().feed(bytes);
-        while self.session.run(&mut self.worker) == Progress::Yielded {}
-        self.replies()
+        self.go_on()
     }
 
     /// Delivers a message as another thread would, and returns the replies that follow.
     pub fn deliver(&mut self, mail: Mail) -> Vec<Value> {
         self.session.deliver(mail);
-        while self.session.run(&mut self.worker) == Progress::Yielded {}
-        self.replies()
+        self.go_on()
     }
 
     /// Takes the mail that has come, runs what can be run now and returns the replies.
@@ -183,8 +181,7 @@ impl Local {
         for mail in mail {
             self.session.deliver(mail);
         }
-        while self.session.run(&mut self.worker) == Progress::Yielded {}
-        self.replies()
+        self.go_on()
     }
 
     /// Whether replies are kept back.
@@ -214,6 +211,18 @@ impl Local {
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.session.client
+    }
+
+    /// Runs what can be run now; the replies, as they are written whenever the session yields.
+    fn go_on(&mut self) -> Vec<Value> {
+        let mut replies = Vec::new();
+        loop {
+            let progress = self.session.run(&mut self.worker);
+            replies.append(&mut self.replies());
+            if progress != Progress::Yielded {
+                return replies;
+            }
+        }
     }
 
     fn replies(&mut self) -> Vec<Value> {

@@ -279,3 +279,19 @@ fn a_reader_of_the_last_entry_waits_for_one() {
     assert_eq!(shown(&local.collect()), [latest]);
     local.check(&format!("XREAD BLOCK 0 STREAMS x + => {latest}"));
 }
+
+/// A client that sends one write after the other gets each reply when that write is safe.
+#[test]
+fn what_was_let_go_is_not_kept_back_for_the_next_write() {
+    let mut local = careful();
+    assert!(local.feed(b"SET a 1\r\n").is_empty());
+    for _ in 0..3 {
+        assert!(local.feed(b"SET a 2\r\nGET a\r\n").is_empty());
+        acknowledge(&local);
+        assert_eq!(shown(&local.collect())[0], "+OK");
+        assert!(local.is_held(), "the next one is not safe");
+    }
+    acknowledge(&local);
+    assert_eq!(shown(&local.collect()), ["+OK", "\"2\""]);
+    assert!(!local.is_held());
+}
