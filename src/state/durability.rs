@@ -348,6 +348,10 @@ mod tests {
         gate.gather(2, LONG, Duration::from_millis(1));
         std::thread::scope(|scope| {
             let gathering = scope.spawn(|| gate.gather(3, LONG, LONG));
+            // Whoever comes from now on has to tell it.
+            while gate.wanted.load(Ordering::SeqCst) != 3 {
+                std::thread::yield_now();
+            }
             for id in 2..=3 {
                 gate.enter(on_disk(1), &client(id, 0), 1);
             }
