@@ -194,7 +194,18 @@ impl Machine {
         self.send_pongs(|node| node.primary == Some(primary)); // ranks need fresh offsets
     }
 
-    /// How many other replicas of the primary have more data.
+    /// Primaries that came back without data, all at once, are replaced one after the other: their
+    /// replicas would share the votes, and the time until the next attempt is longer than such
+    /// primaries wait.
+    fn place_among_empty(&self, primary: NodeId) -> u64 {
+        let is_empty = |node: &&Node| node.is_voter() && node.confessed_at.is_some();
+        let mut empty = self.table.iter().filter(is_empty).map(|node| node.id);
+        let is_one = empty.any(|id| id == primary);
+        let before = self.table.iter().filter(is_empty).filter(|node| node.id < primary);
+        if is_one { before.count() as u64 } else { 0 }
+    }
+
+    /// How many other replicas of the primary have more data, or come before it otherwise.
     fn rank(&self, primary: NodeId) -> u64 {
         let me = self.table.me();
         let better = self.table.replicas_of(primary).filter(|node| {
@@ -202,7 +213,7 @@ impl Machine {
             let mine = (me.replication_offset, std::cmp::Reverse(me.id));
             !node.is_me() && !node.has(NodeFlags::NOFAILOVER) && theirs > mine
         });
-        better.count() as u64
+        better.count() as u64 + self.place_among_empty(primary)
     }
 
     /// Waits longer when more replicas turn out to have more data.
