@@ -194,3 +194,17 @@ fn a_node_that_starts_as_a_replica_takes_no_writes() {
         node.kill();
     }
 }
+
+#[test]
+fn a_replica_that_is_asked_for_a_count_keeps_the_bytes_of_its_primary() {
+    let (primary, replica) = (start(Redpoll, &[]), start(Redpoll, &[]));
+    follow(&replica, primary.port());
+    primary.client().run("PFADD visitors one two three");
+    settle(&primary, &[&replica]);
+    assert_eq!(replica.client().run("PFCOUNT visitors").to_string(), "(integer) 3");
+    let bytes = |node: &TestServer| node.client().run("GET visitors").to_string();
+    assert_eq!(bytes(&replica), bytes(&primary), "the count is not kept");
+    assert_eq!(primary.client().run("PFCOUNT visitors").to_string(), "(integer) 3");
+    settle(&primary, &[&replica]);
+    assert_eq!(bytes(&replica), bytes(&primary), "the primary's is");
+}

@@ -2,6 +2,7 @@
 
 use super::refuse;
 use crate::commands::{Args, Command, Ctx, Reply};
+use crate::keyspace::Expiry;
 use crate::spec::{Arg, Arity, CmdResult, CommandSpec, Event, Flags, Group, KeyFlags, KeySpec};
 use crate::types::hyperloglog::{self, REGISTERS};
 
@@ -43,6 +44,10 @@ fn pfcount(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
         Some(count) => count,
         None => hyperloglog::count(bytes).map_err(refuse)?,
     };
+    if cx.db.expiry == Expiry::Hide {
+        // A replica's bytes are its primary's, and those of one that stands still are known.
+        return Ok(Reply::Int(count as i64));
+    }
     // Even where nothing is written, it is a raw string from now on.
     cx.db.edit_string(&key, 0, |bytes| {
         if cached.is_none() {
