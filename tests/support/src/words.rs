@@ -237,7 +237,13 @@ pub fn string(rng: &mut Rng, command: &str, name: &str, serial: usize) -> Vec<u8
         }
         "operation" => one_of(rng, &[b"AND", b"OR", b"XOR", b"NOT", b"and", b"NAND"]),
         "id" | "last-id" | "max_deleted_entry_id" => match rng.u32(..8) {
-            0 => one_of(rng, &[b"0", b"0-0", b"-", b"+", b"$", b">", b"abc", b"1-abc", b"5-*"]),
+            0 => {
+                let ids = [&b"0"[..], b"0-0", b"-", b"+", b"$", b">", b"abc", b"1-abc", b"5-*"];
+                match one_of(rng, &ids).as_slice() {
+                    b"+" if command == "xread" => b"-".to_vec(), // Redis 7.0 does not know it
+                    id => id.to_vec(),
+                }
+            }
             1 if chance(rng, 20) => b"18446744073709551615-18446744073709551615".to_vec(),
             2..=4 => format!("{}-{}", rng.usize(..=serial), rng.u32(..3)).into(),
             _ => format!("{serial}-1").into(),
