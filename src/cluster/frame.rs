@@ -49,9 +49,13 @@ pub const EXTENSIONS_LEN_MAX: usize = 4 * 1024 * 1024;
 /// What a frame of a type we do not know may weigh before it is skipped.
 pub const UNKNOWN_LEN_MAX: usize = 1024 * 1024;
 
-/// The highest epoch believed. Epochs count failovers, so a higher one is damage, and adopting it
-/// would leave the cluster without a next epoch.
-pub const EPOCH_MAX: u64 = 1 << 48;
+/// The highest epoch there is. Nobody gets there: see [`EPOCH_PLAUSIBLE`].
+pub const EPOCH_MAX: u64 = 1 << 62;
+/// Epochs count failovers, so a higher one is damage or a lie...
+pub const EPOCH_PLAUSIBLE: u64 = 1 << 48;
+/// ...unless it is at most so far ahead of what is known: a cluster that was made to believe the
+/// highest plausible one goes on from there, and always has a next epoch.
+pub const EPOCH_STEP_MAX: u64 = 1 << 20;
 
 /// The number of frame types that have a name.
 pub const KINDS: usize = 11;
@@ -118,6 +122,18 @@ impl Kind {
 pub struct Frame {
     pub header: Header,
     pub body: Body,
+}
+
+impl Frame {
+    /// The highest of the epochs it names.
+    pub(super) fn highest_epoch(&self) -> u64 {
+        let Header { current_epoch, config_epoch, .. } = self.header;
+        let told = match self.body {
+            Body::Update { config_epoch, .. } => config_epoch.0,
+            _ => 0,
+        };
+        current_epoch.0.max(config_epoch.0).max(told)
+    }
 }
 
 /// What every frame says about its sender.

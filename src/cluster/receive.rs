@@ -1,10 +1,13 @@
 //! What comes in on a link: who sent it, and in which order its parts are believed.
 
 use bytes::Bytes;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::flags::{MessageFlags, NodeFlags};
-use super::frame::{Body, Extension, Frame, Header, Heartbeat, HeartbeatKind, kind_of};
+use super::frame::{
+    Body, EPOCH_PLAUSIBLE, EPOCH_STEP_MAX, Extension, Frame, Header, Heartbeat, HeartbeatKind,
+    kind_of,
+};
 use super::link::{Direction, LinkId};
 use super::machine::{Action, Machine};
 use crate::base::{Epoch, Millis, NodeId};
@@ -24,6 +27,11 @@ impl Machine {
                 return;
             }
         };
+        let epoch = frame.highest_epoch();
+        if epoch > self.current_epoch.0.max(EPOCH_PLAUSIBLE) + EPOCH_STEP_MAX {
+            warn!(node = %frame.header.sender, epoch, "an epoch out of reach is not believed");
+            return;
+        }
         let sender = self.sender_of(link, &frame.header);
         if let Some(sender) = sender {
             self.hear(sender, &frame.header);

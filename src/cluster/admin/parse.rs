@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::{Admin, AdminError, Failover, SetSlot};
 use crate::base::Slot;
 use crate::base::number::parse_i64;
-use crate::cluster::frame::EPOCH_MAX;
+use crate::cluster::frame::EPOCH_PLAUSIBLE;
 use crate::cluster::nodes_conf::BUS_PORT_OFFSET;
 
 /// Each takes the arguments after the subcommand's name and fails with the operator's mistake.
@@ -43,7 +43,7 @@ impl Admin {
     pub fn set_config_epoch(args: &[&[u8]]) -> Result<Admin, AdminError> {
         let [epoch] = args else { return Err(AdminError::Syntax) };
         let number = parse_i64(epoch).ok_or(AdminError::NotAnInteger)?;
-        let epoch = u64::try_from(number).ok().filter(|epoch| *epoch <= EPOCH_MAX);
+        let epoch = u64::try_from(number).ok().filter(|epoch| *epoch <= EPOCH_PLAUSIBLE);
         epoch.map(Admin::SetConfigEpoch).ok_or(AdminError::InvalidEpoch(number))
     }
 

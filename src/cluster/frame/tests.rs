@@ -153,7 +153,7 @@ fn every_malformed_field_has_a_name() {
         Err(FrameError::Length { declared: 2304, found: 2256 })
     );
     let absurd = FrameError::AbsurdEpoch { offset: 16 };
-    assert_eq!(with("meet", 16, &[0, 1, 0, 0, 0, 0, 0, 1]), Err(absurd));
+    assert_eq!(with("meet", 16, &[0x40, 0, 0, 0, 0, 0, 0, 1]), Err(absurd));
     assert_eq!(with("meet", 14, &[0, 1]), Err(FrameError::Truncated { offset: HEADER_LEN }));
     assert_eq!(with("meet", 40, b"Z"), Err(FrameError::BadId { offset: 40 }));
     assert_eq!(with("meet", 2128, b"Z"), Err(FrameError::BadId { offset: 2128 }));

@@ -5,13 +5,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::Rng;
-use crate::cluster::frame::{EPOCH_MAX, Message};
+use crate::cluster::frame::{EPOCH_MAX, EPOCH_PLAUSIBLE, EPOCH_STEP_MAX, Message};
 
 /// Frames and other events of one run.
 const EVENTS: usize = 60;
-
-/// Leaves room for the epochs that the machine takes itself.
-const HIGHEST: u64 = EPOCH_MAX - 1000;
 
 /// The machine among peers that a seed makes say what they say.
 struct Theatre {
@@ -47,10 +44,12 @@ impl Theatre {
 
     fn epoch(&mut self) -> u64 {
         let known = self.stage.machine.current_epoch().0;
-        match self.rng.below(12) {
-            0 => self.rng.below(HIGHEST),
-            1 => HIGHEST,
-            2..6 => known,
+        match self.rng.below(14) {
+            0 => self.rng.below(EPOCH_MAX),
+            1 => EPOCH_PLAUSIBLE,
+            2 => known.max(EPOCH_PLAUSIBLE) + EPOCH_STEP_MAX,
+            3 => EPOCH_MAX,
+            4..8 => known,
             _ => self.rng.below(known.min(20) + 3),
         }
     }

@@ -1,6 +1,7 @@
 //! Claims, their versions, and what losing means.
 
 use super::*;
+use crate::cluster::frame::{EPOCH_MAX, EPOCH_PLAUSIBLE, EPOCH_STEP_MAX};
 
 /// `peer` claims these slots in that epoch.
 fn claim(stage: &mut Stage, peer: char, epoch: u64, claimed: SlotSet) {
@@ -189,6 +190,50 @@ fn epochs_are_raised_by_anyone_and_kept() {
     let header = Header { current_epoch: Epoch(40), ..stage.header_of('e') };
     stage.hear(header, heartbeat(HeartbeatKind::Pong, vec![]));
     assert_eq!(stage.machine.current_epoch(), Epoch(50));
+}
+
+/// Whoever says the highest epoch that is believed takes no epoch away from the others.
+#[test]
+fn there_is_always_a_next_epoch() {
+    let mut stage = Stage::new();
+    for _ in 0..3 {
+        let highest = stage.machine.current_epoch().0.max(EPOCH_PLAUSIBLE) + EPOCH_STEP_MAX;
+        let says = |epoch: u64, stage: &mut Stage| {
+            let header = Header { current_epoch: Epoch(epoch), ..stage.header_of('e') };
+            stage.hear(header, heartbeat(HeartbeatKind::Pong, vec![]));
+            stage.machine.current_epoch().0
+        };
+        let before = stage.machine.current_epoch().0;
+        assert_eq!(says(highest + 1, &mut stage), before, "out of reach");
+        assert_eq!(says(highest, &mut stage), highest);
+        assert_eq!(says(highest + 1, &mut stage), highest + 1, "it is one step now");
+        // Of two with one epoch the smaller takes the next one.
+        let mine = stage.machine.table().me().config_epoch;
+        let header = Header { config_epoch: mine, ..stage.header_of('c') };
+        stage.actions.clear();
+        stage.hear(header, heartbeat(HeartbeatKind::Ping, vec![]));
+        assert_eq!(stage.machine.table().me().config_epoch, ConfigEpoch(highest + 2));
+        for frame in stage.actions.iter().filter_map(|action| match action {
+            Action::Send { frame, .. } => Some(frame),
+            _ => None,
+        }) {
+            Frame::decode(frame).expect("peers can read it");
+        }
+        let saved = nodes_conf::parse(&stage.machine.saved_text(), stage.now, false);
+        assert_eq!(saved.expect("it can be read").expect("a node").current_epoch.0, highest + 2);
+    }
+}
+
+/// Nor does what an update says, nor a node that claims slots.
+#[test]
+fn claims_out_of_reach_are_not_believed() {
+    let mut stage = Stage::new();
+    let wild = ConfigEpoch(EPOCH_MAX);
+    claim(&mut stage, 'b', wild.0, slots(0..100));
+    let body = Body::Update { config_epoch: wild, node: id('c'), slots: slots(0..100) };
+    stage.hear(stage.header_of('b'), body);
+    assert_eq!(stage.owner(50), Some(id('a')));
+    assert_eq!(stage.machine.current_epoch(), Epoch(5));
 }
 
 #[test]
