@@ -1,89 +1,58 @@
 //! What must be equal: everything on every node, and everything that their files hold.
 
-use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
-use support::{Client, Kind, TestServer, Value, encode, eventually, reference, run_to_end, until};
+use support::{
+    Client, Contents, Kind, TestServer, Value, ask_all, contents, contents_without, differences,
+    eventually, reference, run_to_end, until,
+};
 
 use super::world::{Node, World};
-use crate::nodes::{expect_equal, info};
+use crate::nodes::{expect_equal, info, settle};
 
 /// How long what has expired may be seen on one side only.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Everything of a node: what is behind every key of every database.
-type Contents = BTreeMap<String, String>;
-
-/// What Redis 7.0 does not tell its replicas of a group.
-const OPEN: [&str; 2] = ["entries-read", "lag"];
+const DATABASES: Range<u8> = 0..16;
 
 /// What a base that Redis made of commands does not tell of a group, either: which entries are
 /// pending that have been deleted from the stream, and whose they are. XCLAIM cannot say that.
 const OPEN_IN_COMMANDS: [&str; 5] = ["entries-read", "lag", "pel-count", "pending", "consumers"];
 
-/// A reply without what stands behind these names.
-fn without(names: &[&str], value: &Value) -> Value {
-    let is_named = |value: &Value| match value {
-        Value::Bulk(name) => names.iter().any(|known| known.as_bytes() == name),
-        _ => false,
-    };
-    let Value::Array(items) = value else { return value.clone() };
-    let each = |(at, item): (usize, &Value)| {
-        if at % 2 == 1 && is_named(&items[at - 1]) { Value::Null } else { without(names, item) }
-    };
-    Value::Array(items.iter().enumerate().map(each).collect())
+/// The databases' counts are those of what is there.
+fn expect_counts(node: &TestServer) {
+    let mut last = Vec::new();
+    let are_right = until(PATIENCE, || {
+        last = wrong_counts(&mut node.client());
+        last.is_empty()
+    });
+    assert!(are_right, "{} counts wrongly: {last:?}", name(node));
 }
 
-/// Sends all at once.
-fn ask_all(client: &mut Client, commands: &[Vec<&[u8]>]) -> Vec<Value> {
-    let bytes: Vec<u8> = commands.iter().flat_map(|command| encode(command)).collect();
-    client.send(&bytes).expect("the server reads");
-    commands.iter().map(|_| client.read().expect("the server answers")).collect()
-}
-
-fn contents(client: &mut Client) -> Contents {
-    contents_without(&OPEN, client)
-}
-
-fn contents_without(open: &[&str], client: &mut Client) -> Contents {
-    let mut found = Contents::new();
-    for db in (0..16).map(|db: u8| db.to_string()) {
-        let select = vec![&b"SELECT"[..], db.as_bytes()];
-        let keys = ask_all(client, &[select, vec![b"KEYS", b"*"]]).remove(1).items();
-        let keys = keys.iter().filter_map(|key| match key {
-            Value::Bulk(key) => Some(key.as_slice()),
+/// Databases whose number of keys, or of keys that expire, is not what INFO says.
+fn wrong_counts(client: &mut Client) -> Vec<String> {
+    let told = client.run("INFO keyspace").text();
+    let mut wrong = Vec::new();
+    for db in 0..16 {
+        client.run(&format!("SELECT {db}"));
+        let keys = client.run("KEYS *").items();
+        let questions = keys.iter().filter_map(|key| match key {
+            Value::Bulk(key) => Some(vec![&b"PEXPIRETIME"[..], key.as_slice()]),
             _ => None,
         });
-        let keys: Vec<&[u8]> = keys.collect();
-        let questions = keys.iter().flat_map(|&key| {
-            [
-                vec![&b"DEBUG"[..], b"DIGEST-VALUE", key],
-                vec![&b"PEXPIRETIME"[..], key],
-                // An error for other types.
-                vec![&b"XINFO"[..], b"STREAM", key, b"FULL"],
-            ]
-        });
-        let answers = ask_all(client, &questions.collect::<Vec<_>>());
-        for (key, answers) in keys.iter().zip(answers.chunks(3)) {
-            let [digest, until, stream] = answers else { unreachable!("three answers each") };
-            let stream = without(open, &stream.timeless());
-            let shown = format!("{} until {until}, {stream}", digest.items()[0].text());
-            found.insert(format!("{db}/{}", key.escape_ascii()), shown);
+        let times = ask_all(client, &questions.collect::<Vec<_>>());
+        let expiring = times.iter().filter(|time| **time != Value::Int(-1)).count();
+        let seen = format!("db{db}:keys={},expires={expiring},", keys.len());
+        let line = told.lines().find(|line| line.starts_with(&format!("db{db}:")));
+        let is_right = line.map_or(keys.is_empty(), |line| line.starts_with(&seen));
+        if !is_right {
+            wrong.push(format!("{seen} told as {line:?}"));
         }
     }
-    found
-}
-
-/// What the two have differently.
-fn differences(one: &Contents, other: &Contents) -> Vec<String> {
-    let names: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-    let differing = names.into_iter().filter(|name| one.get(*name) != other.get(*name));
-    differing
-        .take(10)
-        .map(|name| format!("{name}:\n    {:?}\n    {:?}", one.get(name), other.get(name)))
-        .collect()
+    wrong
 }
 
 /// Waits until both have the same.
@@ -100,10 +69,21 @@ fn expect_same(what: &str, mut one: impl FnMut() -> Contents, mut other: impl Fn
 pub fn same_everywhere(world: &World) {
     let top = world.top();
     let replicas = world.replicas();
-    expect_equal(top, &replicas);
+    if world.is_of_one_kind() {
+        expect_equal(top, &replicas);
+    } else {
+        settle(top, &replicas);
+    }
+    for node in world.nodes.iter().map(|node| &node.server) {
+        expect_counts(node);
+    }
     for replica in replicas {
         let what = format!("{} and {}", name(top), name(replica));
-        expect_same(&what, || contents(&mut top.client()), || contents(&mut replica.client()));
+        expect_same(
+            &what,
+            || contents(DATABASES, &mut top.client()),
+            || contents(DATABASES, &mut replica.client()),
+        );
     }
 }
 
@@ -155,12 +135,19 @@ fn from_snapshot(node: &TestServer, kind: Kind, loaders: &mut Loaders) {
     let loader = loaders.empty(kind);
     let file = loader.folder().join("dump.rdb");
     fs::copy(node.folder().join("dump.rdb"), &file).expect("a snapshot");
-    let (sound, told) = run_to_end(&reference("check-rdb"), &[file.to_str().expect("a path")]);
-    assert!(sound, "{told}");
+    // Redis 7.0 does not know hashes whose fields expire.
+    if !fs::read(&file).expect("a snapshot").starts_with(b"REDIS0012") {
+        let (sound, told) = run_to_end(&reference("check-rdb"), &[file.to_str().expect("a path")]);
+        assert!(sound, "{told}");
+    }
     loader.set_directives(&["--enable-debug-command", "yes"]);
     loader.restart();
     let what = format!("{} and {kind:?} with its snapshot", name(node));
-    expect_same(&what, || contents(&mut node.client()), || contents(&mut loader.client()));
+    expect_same(
+        &what,
+        || contents(DATABASES, &mut node.client()),
+        || contents(DATABASES, &mut loader.client()),
+    );
 }
 
 fn from_log(node: &Node, kind: Kind, loaders: &mut Loaders) {
@@ -181,9 +168,12 @@ fn from_log(node: &Node, kind: Kind, loaders: &mut Loaders) {
         loader.restart();
         let is_by_redis = node.server.kind() == Kind::Redis;
         let is_partial = is_by_redis && has_base_of_commands(&loader.folder().join(folder));
-        let open = if is_partial { &OPEN_IN_COMMANDS[..] } else { &OPEN };
-        let wanted = contents_without(open, &mut node.server.client());
-        last = differences(&wanted, &contents_without(open, &mut loader.client()));
+        let look = |client: &mut Client| match is_partial {
+            true => contents_without(&OPEN_IN_COMMANDS, DATABASES, client),
+            false => contents(DATABASES, client),
+        };
+        let wanted = look(&mut node.server.client());
+        last = differences(&wanted, &look(&mut loader.client()));
         last.is_empty()
     });
     assert!(same, "{what}:\n  {}", last.join("\n  "));

@@ -9,6 +9,7 @@
 
 mod client;
 mod cluster;
+mod contents;
 mod dataset;
 pub mod grammar;
 mod ports;
@@ -23,6 +24,7 @@ pub use client::{Client, encode};
 pub use cluster::{
     NodeView, TestCluster, forbid_elections, nodes_seen_by, suspect_after, wait_until_up,
 };
+pub use contents::{Contents, ask_all, contents, contents_without, differences};
 pub use dataset::{digest, knows};
 pub use ports::free_port;
 pub use process::{program_exists, redis_cli, run_to_end};
