@@ -9,7 +9,7 @@ use support::{Client, Stop, TestServer, eventually, free_port};
 
 use crate::aof_dataset::{add, digest, files, fill, info, rewrite};
 
-const ALWAYS: [&str; 6] =
+pub const ALWAYS: [&str; 6] =
     ["--appendonly", "yes", "--appendfsync", "always", "--enable-debug-command", "yes"];
 
 /// Changes keys of several types in several databases until it is told to stop.
@@ -121,13 +121,13 @@ fn debug_loadaof_brings_the_same_dataset_back() {
 }
 
 /// The last file of a stopped server.
-fn last_file(server: &TestServer) -> PathBuf {
+pub fn last_file(server: &TestServer) -> PathBuf {
     let name = files(server).pop().expect("a file");
     server.folder().join("appendonlydir").join(name)
 }
 
 /// Runs a server on a folder that it must refuse; what it says.
-fn refusal(server: &TestServer, more: &[&str]) -> String {
+pub fn refusal(server: &TestServer, more: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_redpoll"));
     command.args(["server", "--port", &free_port().to_string(), "--bind", "127.0.0.1"]);
     command.arg("--dir").arg(server.folder()).args(["--save", "", "--appendonly", "yes"]);
@@ -139,7 +139,7 @@ fn refusal(server: &TestServer, more: &[&str]) -> String {
 
 #[test]
 fn a_cut_off_end_is_dropped_or_refused() {
-    let mut server = TestServer::start(&ALWAYS);
+    let mut server = TestServer::start(&[&ALWAYS[..], &["--aof-space-ahead", "0"]].concat());
     let mut client = server.client();
     client.run("SET first 1");
     client.run("MULTI");

@@ -6,6 +6,7 @@ mod aof_dataset;
 mod aof_files;
 mod aof_full_disk;
 mod aof_interchange;
+mod aof_space;
 mod rdb_crash;
 mod rdb_files;
 mod rdb_interchange;

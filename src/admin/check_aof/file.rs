@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{Checker, Stop, head, system_text};
 use crate::base::{KeyHasher, Rng};
-use crate::persist::aof::{Fault, Item, ScanError, Scanner};
+use crate::persist::aof::{Fault, Item, ScanError, Scanner, seal};
 use crate::persist::rdb::file::{Loading, Outcome, Record, Sink, load};
 use crate::persist::rdb::{Fault as RdbFault, is_rdb};
 use crate::types::Limits;
@@ -54,13 +54,21 @@ impl Checker<'_> {
             return Ok(Verdict::Empty);
         }
         let begins_with_rdb = is_rdb(&head(&file)?);
+        let torn = match name.is_last && !begins_with_rdb {
+            true => seal::ending(&mut file, size).ok().flatten().filter(|ending| ending.is_torn),
+            false => None,
+        };
+        let limit = torn.map_or(size, |ending| ending.sealed);
         file.rewind()?;
         let (rest, offset) = match begins_with_rdb {
             true => self.rdb(name, &file).map(|outcome| (outcome.rest, outcome.bytes))?,
             false => (Vec::new(), 0),
         };
-        let source = Cursor::new(rest).chain(&file);
-        let end = self.scan(name, Scanner::new(source, offset, size))?;
+        let source = Cursor::new(rest).chain(&file).take(limit);
+        let end = self.scan(name, Scanner::new(source, offset, limit))?;
+        if torn.is_some() {
+            writeln!(self.out, "0x{limit:16x}: a write that was torn by a crash")?;
+        }
         if end.is_time {
             return self.cut_to_time(name, &file, end.good);
         }
@@ -87,14 +95,16 @@ impl Checker<'_> {
         let path = name.path.display();
         let (mut last_read, mut first_line) = (0, self.lines);
         loop {
-            let (at, safe) = (scanner.offset(), scanner.safe_end());
+            let (at, safe, sealed) = (scanner.offset(), scanner.safe_end(), scanner.sealed());
             let was_open = scanner.is_in_transaction();
             let item = match scanner.next_item() {
                 Ok(None) => break,
                 Ok(Some(item)) => item,
                 Err(error) => {
                     self.tell(name, &error, first_line)?;
-                    return Ok(End { good: safe, is_time: false });
+                    let is_seal = matches!(error, ScanError::Content { fault: Fault::Seal, .. });
+                    let good = if is_seal { sealed } else { safe };
+                    return Ok(End { good, is_time: false });
                 }
             };
             if let Some(time) = item.timestamp() {

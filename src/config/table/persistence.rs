@@ -64,6 +64,13 @@ macro_rules! persistence {
             /// system likes.
             appendfsync: Fsync = Fsync::EverySecond, Choice, AtRuntime;
 
+            /// With `appendfsync always`: for how many bytes space is written ahead in the
+            /// append-only file, so that a sync need not note its growth. Zero does without.
+            ///
+            /// Space is lines of `#`, which every server skips that knows annotations; what is not
+            /// used of it goes when the file is closed. Redis has no such setting.
+            aof_space_ahead: u64 = MIB, Memory::ANY, AtRuntime;
+
             /// Do not sync the append-only file while a snapshot or a rewrite is being written.
             no_appendfsync_on_rewrite: bool = false, YesNo, AtRuntime;
 

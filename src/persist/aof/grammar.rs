@@ -48,6 +48,8 @@ pub enum Fault {
     Short { wanted: u64, got: u64 },
     #[error("an annotation that is too long")]
     LongAnnotation,
+    #[error("a seal that is not of the bytes before it")]
+    Seal,
 }
 
 /// What is wrong, and where.

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! [`grammar`] reads one of these from bytes, [`Scanner`] all of a file and says where a cut-off
-//! or spoilt end begins; [`Stream`] is what of the replication log goes into a file. All bytes read
+//! or spoilt end begins, [`seal`] what of the space at
+//! its end was used; [`Stream`] is what of the replication log goes into a file. All bytes read
 //! are foreign: whatever they claim, reading them neither panics nor takes more memory than they
 //! have.
 
@@ -18,6 +19,7 @@ mod commands;
 pub mod grammar;
 mod manifest;
 mod scan;
+pub mod seal;
 mod stream;
 
 pub use commands::{CommandEncoder, select};

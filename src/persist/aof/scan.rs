@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
 
 use super::grammar::{self, Fault, Piece};
+use super::seal::{Checker, Seal};
 
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -73,6 +74,7 @@ pub struct Scanner<R> {
     /// Where a MULTI begins whose EXEC has not come.
     open: Option<u64>,
     ranges: Vec<Range<usize>>,
+    seals: Checker,
 }
 
 impl<R: Read> Scanner<R> {
@@ -87,6 +89,7 @@ impl<R: Read> Scanner<R> {
             lines: 0,
             open: None,
             ranges: Vec::new(),
+            seals: Checker::default(),
         }
     }
 
@@ -107,6 +110,12 @@ impl<R: Read> Scanner<R> {
     #[must_use]
     pub fn safe_end(&self) -> u64 {
         self.open.unwrap_or(self.offset)
+    }
+
+    /// Bytes of the file up to the latest seal that holds; 0 if there is none.
+    #[must_use]
+    pub fn sealed(&self) -> u64 {
+        self.seals.sealed()
     }
 
     /// Whether reading stands inside a transaction.
@@ -147,7 +156,32 @@ impl<R: Read> Scanner<R> {
                 }
             }
         };
+        self.check(&piece)?;
         Ok(Some(self.take(piece)))
+    }
+
+    /// Has seals checked.
+    fn check(&mut self, piece: &Piece) -> Result<(), ScanError> {
+        let len = match piece {
+            Piece::Annotation(len) => *len,
+            Piece::Command(command) => command.len,
+        };
+        let bytes = &self.buffer[self.at..self.at + len];
+        let seal = matches!(piece, Piece::Annotation(_)).then(|| Seal::parse(bytes)).flatten();
+        match seal {
+            None => self.seals.pass(bytes),
+            Some(seal) if self.seals.meet(seal, self.offset + len as u64) => {}
+            Some(_) => {
+                let (offset, lines) = (self.offset, self.lines);
+                return Err(ScanError::Content {
+                    offset,
+                    lines,
+                    fault: Fault::Seal,
+                    is_end: false,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// A fault as it looks when all of the file is there.

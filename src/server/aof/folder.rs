@@ -124,18 +124,14 @@ impl Folder {
 
     /// Creates an empty file, or empties what a failed attempt left.
     pub(super) fn create_file(&self, path: &Path) -> Result<File, FolderError> {
-        let create = || {
-            let file = File::options().append(true).create(true).open(path)?;
-            file.set_len(0)?;
-            Ok(file)
-        };
+        let create = || File::options().write(true).create(true).truncate(true).open(path);
         create().map_err(FolderError::io("create", path))
     }
 
-    /// Opens an incremental file to append to it.
+    /// Opens an incremental file to go on in it.
     pub(super) fn open_file(&self, part: &Part) -> Result<File, FolderError> {
         let path = self.file(&part.name);
-        let opened = File::options().append(true).create(true).open(&path);
+        let opened = File::options().write(true).create(true).truncate(false).open(&path);
         opened.map_err(FolderError::io("open", &path))
     }
 

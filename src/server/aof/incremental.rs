@@ -1,9 +1,8 @@
 //! The incremental file that is being written.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Write};
-use std::sync::Arc;
+use std::io;
 
+use super::output::Output;
 use crate::persist::aof::{Stream, select};
 use crate::replication::{Gap, Log, LogReader};
 
@@ -27,14 +26,18 @@ impl LogPoint {
     }
 }
 
+/// How something is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct WriteForm {
+    /// The Unix time for annotations, if they are wanted.
+    pub second: Option<u64>,
+    /// For how many bytes there should be space ahead.
+    pub ahead: u64,
+}
+
 /// A file that gets the log from some offset on.
-///
-/// Whatever happens, the file holds whole writes: one that did not get through is taken back, and
-/// made again later.
 pub(super) struct Incremental {
-    pub file: Arc<File>,
-    /// Bytes of the file.
-    pub size: u64,
+    pub output: Output,
     /// Keeps in the log what the file has not got.
     reader: LogReader,
     /// The count of the log's restarts when this began.
@@ -47,20 +50,14 @@ pub(super) struct Incremental {
 }
 
 impl Incremental {
-    /// Follows the log from `from` on in a file of `size` bytes.
+    /// Follows the log from `from` on.
     ///
     /// # Errors
     /// If the log has been begun anew since, or does not have what follows.
-    pub(super) fn new(
-        file: Arc<File>,
-        size: u64,
-        log: &Log,
-        from: LogPoint,
-    ) -> io::Result<Incremental> {
+    pub(super) fn new(output: Output, log: &Log, from: LogPoint) -> io::Result<Incremental> {
         let reader = log.patient_reader(from.offset).map_err(lost)?;
         let incremental = Incremental {
-            file,
-            size,
+            output,
             reader,
             restarts: from.restarts,
             stream: Stream::default(),
@@ -81,20 +78,20 @@ impl Incremental {
         self.restarts == log.restarts()
     }
 
-    /// Writes what the log has, up to `end`. `second` is the Unix time for annotations, if they
-    /// are wanted.
+    /// Writes what the log has, up to `end`.
     ///
     /// # Errors
     /// What the system reports; nothing is lost, call it again.
-    pub(super) fn write(&mut self, log: &Log, end: u64, second: Option<u64>) -> io::Result<()> {
+    pub(super) fn write(&mut self, log: &Log, end: u64, form: WriteForm) -> io::Result<()> {
         loop {
             // An end of another history may be behind what was read.
             if !self.follows(log) {
                 return Err(begun_anew());
             }
-            self.fill(log, end, second)?;
+            self.fill(log, end, form.second)?;
             let is_last = self.read >= end;
-            self.put()?;
+            self.output.put(&mut self.pending, form.ahead)?;
+            self.pending.shrink_to(2 * WRITE_BYTES);
             self.reader.advance_to(self.read - self.stream.held() as u64);
             if is_last {
                 return Ok(());
@@ -119,35 +116,6 @@ impl Incremental {
         }
         Ok(())
     }
-
-    /// Writes what is pending, or nothing of it.
-    fn put(&mut self) -> io::Result<()> {
-        let mut done = 0;
-        while done < self.pending.len() {
-            match (&*self.file).write(&self.pending[done..]) {
-                Ok(0) => return Err(self.take_back(done, ErrorKind::WriteZero.into())),
-                Ok(count) => done += count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.take_back(done, error)),
-            }
-        }
-        self.size += done as u64;
-        self.pending.clear();
-        self.pending.shrink_to(2 * WRITE_BYTES);
-        Ok(())
-    }
-
-    /// Takes a write back of which only the first `done` bytes got through.
-    fn take_back(&mut self, done: usize, error: io::Error) -> io::Error {
-        if done > 0
-            && let Err(refusal) = self.file.set_len(self.size)
-        {
-            tracing::warn!(error = %refusal, "a short write could not be taken back");
-            self.pending.drain(..done);
-            self.size += done as u64;
-        }
-        error
-    }
 }
 
 fn lost(gap: Gap) -> io::Error {
@@ -165,17 +133,17 @@ mod tests {
     #[test]
     fn another_history_is_not_followed_into_the_file() {
         let log = Log::default();
-        let file = || Arc::new(tempfile::tempfile().expect("a temporary file"));
+        let file = || Output::new(tempfile::tempfile().expect("a temporary file"), 0);
         log.append_command(0, &[b"A"]);
         let point = LogPoint::end_of(&log);
-        let mut old = Incremental::new(file(), 0, &log, point).expect("it is there");
+        let mut old = Incremental::new(file(), &log, point).expect("it is there");
         log.append_command(0, &[b"B"]);
-        old.write(&log, log.end(), None).expect("it is written");
+        old.write(&log, log.end(), WriteForm::default()).expect("it is written");
         let written = old.written();
         for end in [0, point.offset, written + 100] {
             log.restart(end);
-            assert!(old.write(&log, end, None).is_err(), "from {written} to {end}");
-            assert!(Incremental::new(file(), 0, &log, point).is_err(), "{end}");
+            assert!(old.write(&log, end, WriteForm::default()).is_err(), "from {written} to {end}");
+            assert!(Incremental::new(file(), &log, point).is_err(), "{end}");
         }
         assert_eq!(old.written(), written);
     }

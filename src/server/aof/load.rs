@@ -11,6 +11,7 @@ use super::folder::{Folder, FolderError};
 use crate::base::Millis;
 use crate::config::Settings;
 use crate::engine::{Replay, unix_time};
+use crate::persist::aof::seal;
 use crate::persist::aof::{Item, Manifest, ScanError, Scanner};
 use crate::persist::rdb::{Fault, RdbError, file, is_rdb};
 use crate::server::snapshot::{Done, Host, Source, Target, fill};
@@ -48,6 +49,8 @@ pub(super) enum LoadError {
         #[source]
         cause: ScanError,
     },
+    #[error("the last write to {path} was torn: see the setting aof-load-truncated")]
+    Torn { path: String },
     #[error("{path} ends inside a transaction: see the setting aof-load-truncated")]
     OpenTransaction { path: String },
     #[error("{path} is not valid: see redpoll check-aof --fix")]
@@ -108,9 +111,12 @@ impl Loader<'_> {
         let shown = || path.display().to_string();
         let read = |cause| LoadError::Read { path: shown(), cause };
         let mut file = File::open(path).map_err(read)?;
-        let size = file.metadata().map_err(read)?.len();
+        let mut size = file.metadata().map_err(read)?.len();
         let mut head = Vec::new();
         file.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(read)?;
+        if is_last && !is_rdb(&head) {
+            size = self.without_space(path, &mut file, size)?;
+        }
         file.rewind().map_err(read)?;
         self.replay.restart();
         let (rest, offset) = if is_rdb(&head) {
@@ -138,6 +144,25 @@ impl Loader<'_> {
         Ok(())
     }
 
+    /// Cuts off space that was written ahead, and what a crash left of a write into it; the size
+    /// of the file then.
+    fn without_space(&self, path: &Path, file: &mut File, size: u64) -> Result<u64, LoadError> {
+        let shown = path.display().to_string();
+        match seal::ending(file, size) {
+            Ok(None) => Ok(size),
+            Ok(Some(ending)) => {
+                if ending.is_torn {
+                    let error = LoadError::Torn { path: shown };
+                    self.cut_off(path, ending.sealed, true, error)?;
+                } else {
+                    shorten(path, ending.sealed)?;
+                }
+                Ok(ending.sealed)
+            }
+            Err(cause) => Err(LoadError::Content { path: shown, cause }),
+        }
+    }
+
     /// Does without the end of a file, if that may be.
     fn cut_off(
         &self,
@@ -149,13 +174,8 @@ impl Loader<'_> {
         if !is_last || !self.server.settings.load().aof_load_truncated {
             return Err(error);
         }
+        shorten(path, safe_end)?;
         let shown = path.display().to_string();
-        let cut = || {
-            let file = File::options().write(true).open(path)?;
-            file.set_len(safe_end)?;
-            file.sync_all()
-        };
-        cut().map_err(|cause| LoadError::Read { path: shown.clone(), cause })?;
         tracing::warn!(path = shown, bytes = safe_end, "the file was cut off: its end is dropped");
         Ok(())
     }
@@ -220,6 +240,16 @@ impl Loader<'_> {
         batch.shrink_to(2 * RUN_BYTES);
         outcome.map_err(|_| LoadError::Stuck { path: path.display().to_string(), offset })
     }
+}
+
+/// Cuts off what is behind the first `size` bytes of a file.
+fn shorten(path: &Path, size: u64) -> Result<(), LoadError> {
+    let cut = || {
+        let file = File::options().write(true).open(path)?;
+        file.set_len(size)?;
+        file.sync_all()
+    };
+    cut().map_err(|cause| LoadError::Read { path: path.display().to_string(), cause })
 }
 
 /// Makes the files of an empty dataset.

@@ -7,6 +7,7 @@ mod base;
 mod folder;
 mod incremental;
 mod load;
+mod output;
 mod reload;
 mod rewrite;
 mod syncer;

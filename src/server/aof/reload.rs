@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::give_up;
+use super::incremental::WriteForm;
 use super::load::{LoadError, Loader};
 use super::writer::Writer;
 use crate::base::Millis;
@@ -52,8 +53,9 @@ impl Writer {
         empty(&server);
         drop(alone);
         if let Some(open) = &mut self.open {
-            let written = open.incremental.write(&server.log, end, None);
-            if let Err(error) = written {
+            let written = open.incremental.write(&server.log, end, WriteForm::default());
+            // What is in use is not to be cut off beneath its writer.
+            if let Err(error) = written.and_then(|()| open.incremental.output.trim()) {
                 tracing::error!(%error, "the end of the log was not written");
             }
         }

@@ -16,7 +16,8 @@ use parking_lot::Mutex;
 
 use super::base::{Form, Job, Written};
 use super::folder::{self, FolderError};
-use super::incremental::{Incremental, LogPoint};
+use super::incremental::{Incremental, LogPoint, WriteForm};
+use super::output::Output;
 use super::writer::{Event, Open, Writer};
 use crate::base::Millis;
 use crate::base::error::with_causes;
@@ -154,19 +155,19 @@ impl Writer {
         let old = old.unwrap_or_default();
         let second = settings.aof_timestamp_enabled.then(|| unix_time().as_secs());
         open.incremental
-            .write(log, point.offset, second)
+            .write(log, point.offset, WriteForm { second, ahead: 0 })
             .map_err(FolderError::io("write", &old))?;
-        open.incremental.file.sync_data().map_err(FolderError::io("sync", &old))?;
+        open.incremental.output.finish().map_err(FolderError::io("sync", &old))?;
         let part = open.manifest.next_increment(&self.folder.prefix);
         let path = self.folder.file(&part.name);
         let file = self.folder.create_file(&path)?;
         let mut manifest = open.manifest.clone();
         manifest.push_increment(part.clone());
         self.folder.write_manifest(&manifest)?;
-        open.other_bytes += open.incremental.size;
+        open.other_bytes += open.incremental.output.end();
         open.manifest = manifest;
         // The dataset may have been replaced after the moment: then all of this is begun anew.
-        let incremental = Incremental::new(Arc::new(file), 0, log, point);
+        let incremental = Incremental::new(Output::new(file, 0), log, point);
         open.incremental = incremental.map_err(FolderError::io("follow the log into", &path))?;
         self.is_safe(point.offset);
         Ok(part.seq)
@@ -236,7 +237,7 @@ impl Writer {
             return Ok(());
         };
         let log = &self.server.log;
-        let incremental = match Incremental::new(Arc::new(file), 0, log, moment.point) {
+        let incremental = match Incremental::new(Output::new(file, 0), log, moment.point) {
             Ok(incremental) => incremental,
             Err(error) => {
                 moment.walk.stop(&self.server.keyspace);
@@ -308,7 +309,7 @@ impl Writer {
         };
         open.manifest = manifest;
         open.other_bytes = written.bytes;
-        let size = written.bytes + open.incremental.size;
+        let size = written.bytes + open.incremental.output.end();
         aof.size.store(size, Ordering::Relaxed);
         aof.base_size.store(size, Ordering::Relaxed);
         if open.temporary.take().is_some() {

@@ -10,11 +10,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::base::Written;
 use super::folder::{self, Folder, FolderError};
-use super::incremental::{Incremental, LogPoint};
+use super::incremental::{Incremental, LogPoint, WriteForm};
+use super::output::Output;
 use super::rewrite::Rewrite;
 use super::syncer::Syncer;
 use crate::config::Settings;
@@ -32,6 +33,8 @@ const GATHER: Duration = Duration::from_millis(1);
 /// Where every write is waited for: who was answered by the latest sync may write again at once.
 /// For so long it is seen whether they do.
 const GATHER_STEP: Duration = Duration::from_micros(100);
+/// For so long they are waited for without a pause.
+const GATHER_BUSILY: Duration = Duration::from_micros(500);
 /// Time in which one of many who are answered at once has written again, on their side and ours: so
 /// many times their number until all of them have.
 const TURN: Duration = Duration::from_micros(10);
@@ -137,7 +140,7 @@ impl Writer {
         server.log_if_wanted();
         let log = &server.log;
         let point = LogPoint::end_of(log);
-        let incremental = Incremental::new(Arc::new(file), size.len(), log, point);
+        let incremental = Incremental::new(Output::new(file, size.len()), log, point);
         drop(alone);
         let incremental = incremental.expect("nobody has begun the log anew");
         let written = incremental.written();
@@ -229,8 +232,8 @@ impl Writer {
         let now = unix_time();
         let (server, settings) = (Arc::clone(&self.server), self.server.settings.load_full());
         let (before, end) = (open.incremental.written(), server.log.end());
-        let second = settings.aof_timestamp_enabled.then_some(now.as_secs());
-        let outcome = open.incremental.write(&server.log, end, second);
+        let form = form(&settings, now, server.aof.phase());
+        let outcome = open.incremental.write(&server.log, end, form);
         let written = open.incremental.written();
         let follows = open.incremental.follows(&server.log);
         self.publish();
@@ -260,9 +263,14 @@ impl Writer {
             return;
         }
         let turns = u32::try_from(size).unwrap_or(u32::MAX);
-        match took >= TURN.saturating_mul(turns) {
-            true => durability.gather(size, GATHER_STEP, took / 2),
-            false => durability.gather(size.div_ceil(2), took / 2, took),
+        if took >= TURN.saturating_mul(turns) {
+            durability.gather(size, GATHER_STEP, took / 2);
+            return;
+        }
+        // They come too soon for this thread, and perhaps its core, to go to sleep.
+        let until = Instant::now() + took.min(GATHER_BUSILY);
+        while durability.waiting() < size.div_ceil(2) && Instant::now() < until {
+            std::thread::yield_now();
         }
     }
 
@@ -270,7 +278,7 @@ impl Writer {
     fn publish(&self) {
         let Some(open) = &self.open else { return };
         let aof = &self.server.aof;
-        aof.size.store(open.other_bytes + open.incremental.size, Ordering::Relaxed);
+        aof.size.store(open.other_bytes + open.incremental.output.end(), Ordering::Relaxed);
         aof.written.store(open.incremental.written(), Ordering::Relaxed);
     }
 
@@ -310,7 +318,7 @@ impl Writer {
     fn begin_sync(&self, written: u64) {
         if let Some(open) = &self.open {
             let syncing = Arc::clone(&self.server);
-            let file = Arc::clone(&open.incremental.file);
+            let file = Arc::clone(open.incremental.output.file());
             self.syncer.sync(file, written, move || {
                 syncing.aof.is_syncing.store(false, Ordering::Release);
             });
@@ -321,7 +329,7 @@ impl Writer {
     /// promise that it is: the process ends, as Redis does.
     pub(super) fn sync_now(&self) {
         let Some(open) = &self.open else { return };
-        if let Err(error) = open.incremental.file.sync_data() {
+        if let Err(error) = open.incremental.output.file().sync_data() {
             tracing::error!(%error, "could not sync the append-only file: exiting");
             std::process::exit(1);
         }
@@ -374,7 +382,7 @@ impl Writer {
         if settings.appendfsync != Fsync::Always
             && let Some(open) = &self.open
         {
-            if let Err(error) = open.incremental.file.sync_data() {
+            if let Err(error) = open.incremental.output.file().sync_data() {
                 self.fails("sync", &error);
                 return;
             }
@@ -393,8 +401,8 @@ impl Writer {
         let end = server.log.end();
         drop(alone);
         if let Some(open) = &mut self.open {
-            let written = open.incremental.write(&server.log, end, None);
-            match written.and_then(|()| open.incremental.file.sync_data()) {
+            let written = open.incremental.write(&server.log, end, WriteForm::default());
+            match written.and_then(|()| open.incremental.output.finish()) {
                 Ok(()) => self.is_safe(end),
                 Err(error) => tracing::error!(%error, "the end of the log was not written"),
             }
@@ -410,6 +418,15 @@ impl Writer {
         self.server.aof.set_phase(Phase::Off);
         self.server.conditions.set(Condition::AOF_FAILS, false);
         self.server.aof.set_failure(None);
+    }
+}
+
+/// How what has come is written. Space ahead is for files that are synced at every write.
+fn form(settings: &Settings, now: Duration, phase: Phase) -> WriteForm {
+    let is_synced = settings.appendfsync == Fsync::Always && !settings.no_appendfsync_on_rewrite;
+    WriteForm {
+        second: settings.aof_timestamp_enabled.then_some(now.as_secs()),
+        ahead: if is_synced && phase == Phase::On { settings.aof_space_ahead } else { 0 },
     }
 }
 

@@ -1,0 +1,163 @@
+use std::io::Cursor;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::persist::aof::Item;
+use crate::replication::journal::encode;
+
+/// Bytes that are on a disk together or not at all.
+const SECTOR: usize = 512;
+
+/// A file into which writes were made, one synced after the other.
+struct Written {
+    bytes: Vec<u8>,
+    /// Where the next write goes.
+    end: usize,
+}
+
+impl Written {
+    /// What `before` has, and `room` bytes of space.
+    fn after(before: &[u8], room: usize) -> Written {
+        let mut bytes = before.to_vec();
+        Seal::of(&[]).write(0, &mut bytes);
+        let (end, until) = (bytes.len() as u64, (bytes.len() + room) as u64);
+        bytes.extend(space(end, until.next_multiple_of(LINE_BYTES)));
+        Written { bytes, end: end as usize }
+    }
+
+    fn write(&mut self, values: &[Vec<u8>]) {
+        let mut batch = Vec::new();
+        for value in values {
+            encode(&mut batch, [b"SET".as_slice(), b"key", value].into_iter());
+        }
+        Seal::of(&batch).write(self.end as u64, &mut batch);
+        self.bytes[self.end..self.end + batch.len()].copy_from_slice(&batch);
+        self.end += batch.len();
+    }
+
+    fn ending(&self) -> Result<Option<Ending>, ScanError> {
+        ending(&mut Cursor::new(&self.bytes), self.bytes.len() as u64)
+    }
+}
+
+/// Values that may look like space, seals and commands.
+fn values() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let odd = prop_oneof![
+        Just(b"#".repeat(700)),
+        Just(space(0, 1500)),
+        Just(b"\r\n#SEAL:5:0000000000000000\r\n".to_vec()),
+        vec(any::<u8>(), 0..3000),
+    ];
+    vec(odd, 1..6)
+}
+
+proptest! {
+    /// Whatever of the last write reached the disk: all before it is there, and nothing of it
+    /// unless all of it is.
+    #[test]
+    fn a_torn_write_is_found(
+        batches in vec(values(), 1..5),
+        last in values(),
+        reached in vec(any::<bool>(), 64),
+        before in vec(any::<bool>(), 0..80),
+    ) {
+        let before = b"#\n".repeat(before.len());
+        let mut written = Written::after(&before, 200_000);
+        for batch in &batches {
+            written.write(batch);
+        }
+        let whole = Written { bytes: written.bytes.clone(), end: written.end };
+        let sealed = whole.end as u64;
+        prop_assert_eq!(
+            whole.ending().expect("it is sound"),
+            Some(Ending { sealed, is_torn: false })
+        );
+        written.write(&last);
+        let is_torn = {
+            let mut reached = reached.into_iter().cycle();
+            let sectors = written.bytes.chunks_mut(SECTOR).zip(whole.bytes.chunks(SECTOR));
+            let mut lost = false;
+            for (new, old) in sectors.filter(|(new, old)| new != old) {
+                if reached.next() == Some(false) {
+                    new.copy_from_slice(old);
+                    lost = true;
+                }
+            }
+            lost
+        };
+        let found = written.ending().expect("a torn end is no spoilt file").expect("a seal");
+        if is_torn {
+            prop_assert_eq!(found.sealed, sealed);
+        } else {
+            prop_assert_eq!(found, Ending { sealed: written.end as u64, is_torn: false });
+        }
+    }
+
+    /// A file that is spoilt before its last write is not taken for a torn one.
+    #[test]
+    fn what_was_synced_is_not_cut_off(
+        batches in vec(values(), 2..5),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let mut written = Written::after(b"", 200_000);
+        let begin = written.end;
+        for batch in &batches[1..] {
+            written.write(batch);
+        }
+        let at = begin + at.index(written.end - begin);
+        written.write(&batches[0]);
+        written.bytes[at] ^= 1;
+        prop_assert!(written.ending().is_err(), "byte {at} of {}", written.end);
+    }
+}
+
+#[test]
+fn other_files_have_no_such_ending() {
+    let of = |bytes: &[u8]| ending(&mut Cursor::new(bytes), bytes.len() as u64).expect("readable");
+    assert_eq!(of(b""), None);
+    assert_eq!(of(b"*1\r\n$4\r\nPING\r\n"), None);
+    assert_eq!(of(&space(0, 640)), None, "there is no seal");
+    let cut = Written::after(b"", 640);
+    assert_eq!(of(&cut.bytes[..cut.end]), None, "there is no space");
+}
+
+#[test]
+fn space_behind_a_seal_is_annotations_wherever_it_begins() {
+    for start in 0..130 {
+        let mut bytes = b"#\n".repeat(start / 2 + 1)[..start + start % 2].to_vec();
+        Seal { len: 7, crc: 1 }.write(0, &mut bytes);
+        let end = bytes.len() as u64;
+        bytes.extend(space(end, 640));
+        let mut scanner = Scanner::new(bytes.as_slice(), 0, 640);
+        let is_broken = |error: &ScanError| {
+            matches!(error, ScanError::Content { fault: crate::persist::aof::Fault::Seal, .. })
+        };
+        loop {
+            match scanner.next_item() {
+                Ok(Some(Item::Annotation(_))) => {}
+                Ok(Some(other)) => panic!("{other:?}"),
+                Ok(None) => panic!("the seal holds"),
+                Err(error) => break assert!(is_broken(&error), "{error}"),
+            }
+        }
+        let mut rest = Scanner::new(&bytes[end as usize..], end, 640);
+        while let Some(item) = rest.next_item().expect("annotations") {
+            assert!(matches!(item, Item::Annotation(line) if is_space(line)));
+        }
+    }
+}
+
+#[test]
+fn a_seal_reads_as_it_was_written() {
+    for (len, crc) in [(0, 0), (7, 0xdead), (u64::MAX, u64::MAX)] {
+        let mut text = Vec::new();
+        Seal { len, crc }.write(0, &mut text);
+        assert!(text.len() as u64 <= SEAL_MAX, "{}", text.len());
+        assert_eq!(Seal::parse(&text), Some(Seal { len, crc }));
+    }
+    for other in ["#SEAL:", "#SEAL:1", "#SEAL:x:0", "#SEAL:1:0", "#TS:1:0000000000000000"] {
+        assert_eq!(Seal::parse(other.as_bytes()), None, "{other}");
+    }
+}
