@@ -256,21 +256,24 @@ impl Writer {
     /// two. If they are back before a sync would have ended, all of them, for half of its time at
     /// most. If they are too many for that, half of them: these are synced while the others are
     /// answered and write again.
-    fn gather(&self) {
+    fn gather(&mut self) {
         let Crowd { took, size } = self.crowd;
         let durability = &self.server.durability;
-        if durability.waiting() == 0 {
-            return;
-        }
         let turns = u32::try_from(size).unwrap_or(u32::MAX);
         if took >= TURN.saturating_mul(turns) {
-            durability.gather(size, GATHER_STEP, took / 2);
+            if durability.waiting() > 0 {
+                durability.gather(size, GATHER_STEP, took / 2);
+            }
             return;
         }
         // They come too soon for this thread, and perhaps its core, to go to sleep.
         let until = Instant::now() + took.min(GATHER_BUSILY);
         while durability.waiting() < size.div_ceil(2) && Instant::now() < until {
             std::thread::yield_now();
+        }
+        if durability.waiting() == 0 {
+            // They do not write again.
+            self.crowd = Crowd::default();
         }
     }
 
