@@ -150,19 +150,6 @@ def replicated(name, template, keys):
         primary.stop()
 
 
-def synced_writes(name, template, pipeline, rounds):
-    """Requests per second of 50 clients with every write on disk before its answer, and CPU ns that
-    the server needs for one."""
-    server = Server(name, template + " --appendonly yes --appendfsync always", urgent=True)
-    requests = 300_000 * (1 if pipeline == 1 else 4)
-    try:
-        before = server.cpu_ns()
-        rates = [benchmark(server, requests, 100_000, pipeline) for _ in range(rounds)]
-        return statistics.median(rates), (server.cpu_ns() - before) / requests / rounds
-    finally:
-        server.stop()
-
-
 def measure(templates, keys, rounds):
     """[(what, {server: figure}, the goal)]"""
     rows = {}
@@ -194,10 +181,6 @@ def measure(templates, keys, rounds):
             note("load, MB/s", name, statistics.median(loads))
         finally:
             server.stop()
-        for pipeline in (1, 16):
-            rate, cpu = synced_writes(name, template, pipeline, rounds)
-            note(f"appendfsync always, 50 clients, pipeline {pipeline}: requests/s", name, rate)
-            note(f"appendfsync always, 50 clients, pipeline {pipeline}: CPU, ns", name, cpu)
         note("SET P16 with a replica: CPU of both, ns", name, replicated(name, template, keys))
     return rows
 

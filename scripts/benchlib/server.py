@@ -14,19 +14,18 @@ SERVER_CORE, LOAD_CORE = "0", "1"
 
 
 class Server:
-    """One server process under load, pinned, on its own port and directory. An urgent one goes before
-    whatever else the machine does, if we may ask for that."""
+    """One server process under load, pinned unless told otherwise, on its own port and directory. An
+    urgent one goes before whatever else the machine does, if we may ask for that."""
 
-    def __init__(self, name, template, urgent=False):
+    def __init__(self, name, template, urgent=False, is_pinned=True):
         self.name = name
         self.folder = tempfile.mkdtemp(prefix="redpoll-bench-")
         self.port = free_port()
         command = shlex.split(template.format(port=self.port, dir=self.folder))
         command = urgently(command) if urgent else command
+        command = pinned(SERVER_CORE, command) if is_pinned else command
         self.log = open(f"{self.folder}/log", "wb")
-        self.process = subprocess.Popen(
-            pinned(SERVER_CORE, command), stdout=self.log, stderr=subprocess.STDOUT
-        )
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT)
         self.wait_until_ready()
 
     def wait_until_ready(self):
