@@ -51,3 +51,12 @@ impl Rng {
         Rng(self.0.fork())
     }
 }
+
+/// Seeds for a test that draws by itself: as property tests do, it draws others with another
+/// `PROPTEST_RNG_SEED`, and `PROPTEST_CASES` says how many in proportion to the usual 256.
+#[cfg(test)]
+pub fn seeds(count: u64) -> std::ops::Range<u64> {
+    let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+    let first = (number("PROPTEST_RNG_SEED").unwrap_or(1).saturating_sub(1) % (1 << 32)) << 24;
+    first..first + (count * number("PROPTEST_CASES").unwrap_or(256)).div_ceil(256)
+}

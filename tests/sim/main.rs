@@ -3,8 +3,8 @@
 //!
 //! A run has two phases. Under faults, the safety checkers look at every frame that leaves a node.
 //! Then the faults end, and the cluster has to agree again within a bounded time.
-//! `REDPOLL_SIM_SEEDS=n` says how many seeds are run, `REDPOLL_SIM_SEED=x` replays one; a failure
-//! prints its seed.
+//! `REDPOLL_SIM_SEEDS=n` says how many seeds are run, `REDPOLL_SIM_SEED=x` the first, or the only
+//! one, which replays it; a failure prints its seed.
 
 mod checkers;
 mod disk;
@@ -41,10 +41,11 @@ fn for_each_seed<T>(test: impl Fn(u64) -> T) -> Vec<T> {
 
 fn wanted_seeds() -> Vec<u64> {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>());
-    if let Some(seed) = number("REDPOLL_SIM_SEED") {
-        return vec![seed.expect("REDPOLL_SIM_SEED is a number")];
-    }
     let count = number("REDPOLL_SIM_SEEDS").map(|count| count.expect("a number"));
+    if let Some(first) = number("REDPOLL_SIM_SEED") {
+        let first = first.expect("REDPOLL_SIM_SEED is a number");
+        return (first..first + count.unwrap_or(1)).collect();
+    }
     let recorded = include_str!("seeds.txt").lines().filter(|line| !line.starts_with('#'));
     let recorded = recorded.filter_map(|line| line.split_ascii_whitespace().next());
     let recorded = recorded.map(|seed| seed.parse().expect("seeds.txt: a number"));

@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::rng::seeds;
 use crate::base::{ReplId, Rng, Slot};
 
 const MESSAGE_LEN_MAX: usize = 1 << 20;
@@ -199,8 +200,9 @@ fn absurd_lengths_end_the_link_before_anything_is_buffered() {
 #[test]
 fn hostile_bytes_are_refused_or_round_trip_but_never_panic() {
     let frames = recorded();
-    let mut accepted = 0;
-    for seed in 0..4000 {
+    let (mut tried, mut accepted) = (0, 0);
+    for seed in seeds(4000) {
+        tried += 1;
         let mut rng = Rng::from_seed(seed);
         let mut bytes = frames[rng.index(frames.len())].1.to_vec();
         match rng.below(4) {
@@ -228,5 +230,5 @@ fn hostile_bytes_are_refused_or_round_trip_but_never_panic() {
             }
         }
     }
-    assert!(accepted > 100, "the mutations are too wild to test anything: {accepted}");
+    assert!(accepted > tried / 40, "the mutations are too wild to test anything: {accepted}");
 }

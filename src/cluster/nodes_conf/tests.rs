@@ -1,6 +1,7 @@
 use std::error::Error as _;
 
 use super::*;
+use crate::base::rng::seeds;
 use crate::base::{ConfigEpoch, Millis, Rng};
 use crate::cluster::flags::NodeFlags;
 
@@ -157,15 +158,16 @@ fn a_corrupt_file_is_refused_with_the_line_and_the_reason() {
 
 #[test]
 fn mutated_files_never_panic_and_what_is_accepted_keeps_the_invariants() {
-    let mut accepted = 0;
-    for seed in 0..3000 {
+    let (mut tried, mut accepted) = (0, 0);
+    for seed in seeds(3000) {
+        tried += 1;
         let mut rng = Rng::from_seed(seed);
         let mut bytes = REDIS_7_0.as_bytes().to_vec();
         for _ in 0..1 + rng.below(4) {
             let at = rng.index(bytes.len());
             match rng.below(3) {
                 0 => bytes[at] = b" -0123456789[]<>,:@\n=am"[rng.index(23)],
-                1 => drop(bytes.remove(at)),
+                1 if bytes.len() > 1 => drop(bytes.remove(at)),
                 _ => bytes.truncate(at.max(1)),
             }
         }
@@ -178,12 +180,13 @@ fn mutated_files_never_panic_and_what_is_accepted_keeps_the_invariants() {
             );
         }
     }
-    assert!((100..2900).contains(&accepted), "{accepted} of 3000 accepted");
+    let few = tried / 30;
+    assert!((few..tried - few).contains(&accepted), "{accepted} of {tried} accepted");
 }
 
 #[test]
 fn ranges_are_the_maximal_runs_of_any_set() {
-    for seed in 0..200 {
+    for seed in seeds(200) {
         let mut rng = Rng::from_seed(seed);
         let mut slots = SlotSet::empty();
         for _ in 0..rng.below(12) {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::base::rng::seeds;
 use crate::base::{Millis, Rng};
 use crate::commands::{Registered, Table};
 use crate::engine::testing::Local;
@@ -72,8 +73,13 @@ fn run(local: &mut Local, request: &[String]) -> bool {
 
 #[test]
 fn no_arguments_bring_the_process_down() {
+    seeds(1).for_each(run_all);
+}
+
+fn run_all(seed: u64) {
+    println!("seed {seed}");
     let words: Vec<&str> = WORDS.split_whitespace().collect();
-    let mut rng = Rng::from_seed(7);
+    let mut rng = Rng::from_seed(seed);
     let mut local = filled();
     for command in Table::get().all() {
         for round in 0..ROUNDS {
@@ -94,8 +100,13 @@ fn no_arguments_bring_the_process_down() {
 /// What a file or this node's primary says is refused by nobody.
 #[test]
 fn nothing_that_is_replayed_brings_the_process_down() {
+    seeds(1).for_each(replay_all);
+}
+
+fn replay_all(seed: u64) {
+    println!("seed {seed}");
     let words: Vec<&str> = WORDS.split_whitespace().collect();
-    let mut rng = Rng::from_seed(8);
+    let mut rng = Rng::from_seed(seed);
     let local = filled();
     let link = || {
         let id = local.server.clients.next_id();

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::Rng;
+use crate::base::rng::seeds;
 use crate::resp::Proto;
 
 /// Decodes all of `wire`, fed in pieces of `cut` bytes.
@@ -100,7 +101,7 @@ proptest! {
 fn mutated_replies_do_no_harm() {
     let whole = b"*3\r\n%1\r\n+k\r\n,1.5\r\n~2\r\n#t\r\n_\r\n>1\r\n=7\r\ntxt:abc\r\n\
         |1\r\n+a\r\n:1\r\n$2\r\nhi\r\n";
-    for seed in 0..3000 {
+    for seed in seeds(3000) {
         let rng = &mut Rng::from_seed(seed);
         let mut wire = whole.to_vec();
         for _ in 0..1 + rng.below(3) {

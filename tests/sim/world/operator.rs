@@ -71,8 +71,10 @@ impl World {
         let others = everyone.into_iter().filter(|node| ![source, target].contains(node));
         order.extend(others.map(|node| (node, SetSlot::Node(to.clone()))));
         for (node, action) in order {
+            // A node that ends before all of it is done does not answer.
             let told = self.nodes[node].machine.is_some()
-                && self.admin(node, &Admin::SetSlot(slot, action)).is_ok();
+                && self.admin(node, &Admin::SetSlot(slot, action)).is_ok()
+                && self.nodes[node].machine.is_some();
             if !told {
                 return; // redis-cli gives up here too; a later check finds the open slot
             }
