@@ -26,5 +26,9 @@ pub mod engine;
 pub mod admin;
 pub mod server;
 
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: base::checked::CheckedAllocator = base::checked::CheckedAllocator;
+
 /// The Redis version we say we are where tools choose their paths by it.
 pub const REDIS_VERSION: &str = "7.4.0";

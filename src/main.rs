@@ -7,8 +7,14 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 /// The allocator whose figures INFO reports.
+#[cfg(not(feature = "checked-allocator"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+#[cfg(feature = "checked-allocator")]
+#[global_allocator]
+static ALLOCATOR: redpoll::base::checked::CheckedAllocator =
+    redpoll::base::checked::CheckedAllocator;
 
 /// A sharded, replicated cache cluster that speaks the Redis protocol.
 #[derive(Parser)]

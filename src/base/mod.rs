@@ -2,6 +2,8 @@
 
 mod big;
 mod bytes;
+#[cfg(any(test, feature = "checked-allocator"))]
+pub mod checked;
 pub mod epoch;
 pub mod error;
 pub mod float;

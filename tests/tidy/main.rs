@@ -52,6 +52,7 @@ const SHELL_ONLY: &[(&str, &str)] = &[
 
 /// Where `unsafe` may be written.
 const UNSAFE_FILES: &[&str] = &[
+    "src/base/checked.rs",
     "src/server/resources.rs",
     "src/keyspace/entry",
     "src/keyspace/table",
