@@ -79,8 +79,15 @@ impl Seal {
 /// Space from one offset of the file to another.
 #[must_use]
 pub fn space(from: u64, to: u64) -> Vec<u8> {
-    let is_end = |at: u64| at % LINE_BYTES == LINE_BYTES - 1 || at + 1 == to;
-    (from..to).map(|at| if is_end(at) { b'\n' } else { b'#' }).collect()
+    let mut bytes = vec![b'#'; (to - from) as usize];
+    let first = LINE_BYTES - 1 - from % LINE_BYTES;
+    for end in bytes.iter_mut().skip(first as usize).step_by(LINE_BYTES as usize) {
+        *end = b'\n';
+    }
+    if let Some(last) = bytes.last_mut() {
+        *last = b'\n';
+    }
+    bytes
 }
 
 /// Whether an annotation is space.

@@ -64,7 +64,7 @@ proptest! {
         before in vec(any::<bool>(), 0..80),
     ) {
         let before = b"#\n".repeat(before.len());
-        let mut written = Written::after(&before, 200_000);
+        let mut written = Written::after(&before, 100_000);
         for batch in &batches {
             written.write(batch);
         }
@@ -101,7 +101,7 @@ proptest! {
         batches in vec(values(), 2..5),
         at in any::<prop::sample::Index>(),
     ) {
-        let mut written = Written::after(b"", 200_000);
+        let mut written = Written::after(b"", 100_000);
         let begin = written.end;
         for batch in &batches[1..] {
             written.write(batch);
