@@ -30,7 +30,7 @@
 //! records, if the receiver is slow and everything is rewritten meanwhile.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
@@ -42,7 +42,7 @@ use super::keyspace::{Keyspace, Place};
 use super::slot_store::SlotStore;
 use super::string::StrRef;
 use super::table::Table;
-use crate::base::Slot;
+use crate::base::{Millis, Slot};
 
 /// Walks are numbered up to this; then all marks are cleared and numbers start again.
 const EPOCH_MAX: u16 = if cfg!(test) { 3 } else { u16::MAX - 1 };
@@ -111,6 +111,9 @@ struct Active {
     flushed: Mutex<Vec<(u8, Table)>>,
     /// Bytes of records that writers captured.
     captured_bytes: AtomicU64,
+    /// Whether writers captured something with elements that expire, or took away slots that may
+    /// have had such.
+    elements_expire: AtomicBool,
 }
 
 /// What writers captured and the walk has not collected.
@@ -208,6 +211,9 @@ impl Keyspace {
             && let Some(active) = &*self.snapshots.active.load()
             && let Some(db) = active.numbers[self.index_of(place.db)]
         {
+            if store.elements_expire() {
+                active.elements_expire.store(true, Ordering::Relaxed);
+            }
             let table = store.take();
             store.set_captured(active.epoch);
             active.flushed.lock().push((db, table));
@@ -241,7 +247,12 @@ impl Keyspace {
         };
         let mut lane = active.lanes[place.slot.index() % LANES].lock();
         let before = lane.encoder.out().len();
-        work(store, active.epoch, &mut |entry| lane.take(db, entry));
+        work(store, active.epoch, &mut |entry| {
+            if entry.next_element_expiry() < Millis::MAX {
+                active.elements_expire.store(true, Ordering::Relaxed);
+            }
+            lane.take(db, entry);
+        });
         let written = lane.encoder.out().len().saturating_sub(before) as u64;
         active.captured_bytes.fetch_add(written, Ordering::Relaxed);
     }
@@ -284,6 +295,7 @@ impl Keyspace {
             lanes: (0..LANES).map(|_| Mutex::new(Captured::new(encoder()))).collect(),
             flushed: Mutex::default(),
             captured_bytes: AtomicU64::new(0),
+            elements_expire: AtomicBool::new(false),
         });
         self.snapshots.latest.store(epoch, Ordering::Relaxed);
         self.snapshots.active.store(Some(Arc::clone(&active)));

@@ -1,10 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::{KeyHasher, Millis, Rng};
+use crate::base::{KeyHasher, Rng};
 use crate::keyspace::sweep::Removed;
 use crate::keyspace::{
     Criteria, Eviction, Evictor, Garbage, Held, IncidentKind, Key, Lifetime, NewStr, Order, Sweeper,

@@ -55,6 +55,14 @@ impl Walk {
         self.active.captured_bytes.load(Ordering::Relaxed)
     }
 
+    /// Whether what the walk is of had elements that expire, as far as it cannot be seen in the
+    /// keyspace any more: somebody who has looked for such there since the walk began, and found
+    /// none, knows now. May be true in vain.
+    #[must_use]
+    pub fn lost_expiring_elements(&self) -> bool {
+        self.active.elements_expire.load(Ordering::Relaxed)
+    }
+
     /// Goes on a little; false when everything has been handed out and the walk is over.
     ///
     /// `lane` is the calling thread's number at the gate; `None` if it holds the exclusive gate.

@@ -150,13 +150,14 @@ impl Copies {
         let mark = diskless.then(|| random_mark(&mut rng));
         let events: Vec<Sender<Event>> = waiting.into_iter().map(|one| one.events).collect();
         let replicas = events.len();
-        // A stream says of which version it is before it comes to what needs a later one. What is
-        // written between this look and the copy's moment may make it wrong: to readers that know
-        // both versions that makes no difference.
+        let Some(moment) = self.begin(&events, mark, form, &mut rng) else { return };
+        // A stream says of which version it is before it comes to what needs a later one: Redis 7.0
+        // refuses the version, but ends over the value. In this order nothing is missed; what came
+        // after the moment may have it say more than is needed.
         let is_timed = diskless
             && form.filter.is_none()
-            && self.server.keyspace.has_expiring_elements(self.lane);
-        let Some(moment) = self.begin(&events, mark, form, &mut rng) else { return };
+            && (self.server.keyspace.has_expiring_elements(self.lane)
+                || moment.walk.lost_expiring_elements());
         let moment = Moment { is_timed, ..moment };
         tracing::info!(replicas, offset = moment.offset, diskless, "full copy begun");
         let result = if let Some(mark) = mark {
@@ -328,7 +329,7 @@ struct Moment {
     db: u8,
     /// Noted for a file.
     needs: Needs,
-    /// Looked for beforehand, for a stream.
+    /// Whether a stream has to say that it is of the later version.
     is_timed: bool,
 }
 
