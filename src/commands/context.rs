@@ -7,7 +7,7 @@ use crate::base::{Millis, Rng};
 use crate::cluster::ClusterView;
 use crate::config::Settings;
 use crate::keyspace::Held;
-use crate::replication::Journal;
+use crate::replication::{Journal, Reach};
 use crate::resp::{Encoder, Mark, OwnedRequest, Value};
 use crate::spec::CmdError;
 use crate::state::control::Waiting;
@@ -76,8 +76,8 @@ pub struct Effects {
     pub served: Vec<Served>,
     /// What the batch so far means to replicas and the append-only file.
     pub journal: Journal,
-    /// Where the log ended when the batch was appended to it.
-    pub logged_to: Option<u64>,
+    /// How far the log went when it had got the batch.
+    pub logged_to: Option<Reach>,
     /// The command now running is propagated even if it changes nothing.
     pub forced: bool,
     /// What replicas and the append-only file get instead of the command now running; `None`: the

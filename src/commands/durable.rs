@@ -2,6 +2,7 @@
 
 use super::{Ctx, Reply};
 use crate::base::Millis;
+use crate::replication::Reach;
 use crate::resp::Encoder;
 use crate::spec::CmdResult;
 use crate::state::durability::{Durability, Need};
@@ -16,14 +17,14 @@ pub enum Report {
 }
 
 impl Report {
-    /// Writes how safe the log up to `offset` is.
-    pub fn write(self, out: &mut Encoder, gate: &Durability, offset: u64) {
-        let (applied, on_disk) = gate.replicas_at(offset);
+    /// Writes how safe everything up to `reach` is.
+    pub fn write(self, out: &mut Encoder, gate: &Durability, reach: Reach) {
+        let (applied, on_disk) = gate.replicas_at(reach.offset);
         match self {
             Report::Replicas => out.int(applied as i64),
             Report::Disks => {
                 out.array(2);
-                out.int(i64::from(gate.is_on_disk(offset)));
+                out.int(i64::from(gate.is_on_disk(reach)));
                 out.int(on_disk as i64);
             }
         }
@@ -52,7 +53,7 @@ impl Ctx<'_> {
     ) -> CmdResult<Reply> {
         let gate = &self.server.durability;
         if !self.may_block || gate.is_met(&need) {
-            report.write(self.out, gate, need.offset);
+            report.write(self.out, gate, need.reach);
             return Ok(Reply::Written);
         }
         if need.replicas + need.replica_disks > 0 && self.server.log.is_active() {

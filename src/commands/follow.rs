@@ -13,8 +13,8 @@ use crate::base::Millis;
 use crate::config::Settings;
 use crate::keyspace::{Held, IncidentKind, Key, Place};
 use crate::resp::OwnedRequest;
-use crate::spec::Event;
 use crate::spec::event::EventClass;
+use crate::spec::{Event, Flags};
 use crate::state::pubsub;
 use crate::state::watches::Name;
 use crate::state::{Mail, Server};
@@ -52,7 +52,7 @@ impl Followers {
         followers.set(Followers::WATCHED, !server.watches.is_empty());
         followers.set(Followers::AWAITED, server.waiters.count() > 0);
         followers.set(Followers::TRACKED, server.tracking.clients() > 0);
-        followers.set(Followers::LOGGED, server.log.is_active());
+        followers.set(Followers::LOGGED, server.log.wants_effects());
         followers.set(Followers::MONITORED, server.monitors.count() > 0);
         followers.set(Followers::NOTIFIED, !settings.notify_keyspace_events.is_empty());
         followers
@@ -150,6 +150,16 @@ impl Ctx<'_> {
     #[inline]
     pub fn propagate_always(&mut self) {
         self.effects.forced = true;
+    }
+
+    /// What a client of a writable replica writes takes expired keys out of its way as on a
+    /// primary; only so what was written means the same when the append-only file is loaded. What
+    /// it reads leaves them to their primary.
+    #[inline]
+    pub fn make_way(&mut self, flags: Flags) {
+        if self.followers.contains(Followers::OWN_EXPIRY) {
+            self.db.removes_expired = flags.contains(Flags::WRITE);
+        }
     }
 
     /// Replicas and the append-only file get nothing of the command.
@@ -258,11 +268,6 @@ pub fn given_up(server: &Server, followers: Followers, place: Place, key: &[u8])
     if followers.contains(Followers::WATCHED) {
         server.watches.touch(place.db, key);
     }
-}
-
-/// Tells of a key of a replica's own whose time was over. Call it with its slot locked.
-pub fn own_expired(server: &Server, place: Place, key: &[u8]) {
-    happened(server, &server.settings.load(), (place, key), &[], Event::EXPIRED);
 }
 
 /// Tells of elements of a collection that were removed because their time was over. Call it with

@@ -244,6 +244,7 @@ fn attempt(cx: &mut Ctx<'_>, waiter: &Arc<Waiter>, name: &Name) -> Attempt {
     std::mem::swap(cx.out, &mut out);
     let before = cx.woken_by.replace(name.clone());
     let begun = (cx.read_clock)();
+    cx.make_way(command.flags);
     let result: Result<Reply, CmdError> = cx.call(command, request, &bound);
     cx.end_unit();
     cx.woken_by = before;

@@ -11,7 +11,9 @@ use crate::base::Millis;
 use crate::commands::{Ctx, Followers, Report};
 use crate::config::Settings;
 use crate::config::table::Fsync;
+use crate::replication::Reach;
 use crate::resp::{Encoder, Mark};
+use crate::state::Server;
 use crate::state::aof::Phase;
 use crate::state::durability::{Durability, Need};
 
@@ -24,7 +26,7 @@ const NOT_ACKNOWLEDGED: &str =
 pub(super) struct Wait {
     pub ticket: u64,
     pub deadline: Option<Millis>,
-    pub offset: u64,
+    pub reach: Reach,
     pub outcome: Outcome,
 }
 
@@ -94,7 +96,7 @@ impl Wait {
     /// What is sent when the wait is over; `met`: because everything is safe.
     pub(super) fn finish(self, met: bool, gate: &Durability, out: &mut Encoder) {
         match self.outcome {
-            Outcome::Report(report) => report.write(out, gate, self.offset),
+            Outcome::Report(report) => report.write(out, gate, self.reach),
             Outcome::Release(replies) if !met => replies.refuse(out),
             Outcome::Release(_) => {}
         }
@@ -104,19 +106,25 @@ impl Wait {
 /// What every write of this node needs before it is answered; `None` if nothing.
 #[inline]
 pub(super) fn need_of_writes(cx: &Ctx<'_>) -> Option<Need> {
-    need_of(cx.followers.contains(Followers::LOGGED), cx.settings, cx.server.aof.phase())
+    need_of(cx.followers.contains(Followers::LOGGED), cx.server, cx.settings)
 }
 
-/// As [`need_of_writes`]; `logged`: whether there is a log at all.
+/// As [`need_of_writes`]; `logged`: whether somebody wants what they bring about.
 #[inline]
-pub(super) fn need_of(logged: bool, settings: &Settings, phase: Phase) -> Option<Need> {
+pub(super) fn need_of(logged: bool, server: &Server, settings: &Settings) -> Option<Need> {
     let need = Need {
         // While the first base is being written nothing can be made safe.
-        on_disk: phase == Phase::On && settings.appendfsync == Fsync::Always,
+        on_disk: server.aof.phase() == Phase::On && settings.appendfsync == Fsync::Always,
         replicas: settings.min_replicas_to_ack as usize,
         ..Need::default()
     };
-    (logged && need != Need::default()).then_some(need)
+    if !logged || need == Need::default() {
+        return None;
+    }
+    // No replica gets what is kept aside.
+    let replicas = if server.log.is_aside() { 0 } else { need.replicas };
+    let need = Need { replicas, ..need };
+    (need != Need::default()).then_some(need)
 }
 
 /// When a write's reply turns into an error.

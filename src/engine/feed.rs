@@ -24,12 +24,12 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Commands of so many bytes have run. Call it before others can take the exclusive gate.
+    /// Commands of so many bytes have run. Call it under the locks of what they changed: whoever
+    /// changes it after them comes after them, too, in the append-only file.
     pub(super) fn advance(&mut self, bytes: u64, server: &Server, client: &Client) {
         self.run += bytes as usize;
         if !client.flags.contains(ClientFlags::MULTI) {
-            server.log.append_raw(&self.raw.split_to(self.run));
-            server.log.set_db(Some(client.db));
+            server.log.append_stream(&self.raw.split_to(self.run), client.db);
             self.run = 0;
         }
     }

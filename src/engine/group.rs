@@ -22,6 +22,7 @@ use crate::cluster::ClusterView;
 use crate::commands::{Ctx, GETACK, Ready, Registered, WantedDurable};
 use crate::config::Settings;
 use crate::keyspace::{Expiry, Held, Key};
+use crate::replication::Reach;
 use crate::resp::RawRequest;
 use crate::spec::{CmdError, Flags, Group as Family, Plan};
 use crate::state::conditions::Condition;
@@ -96,11 +97,11 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Ready, bool)
     cx.may_block &= !is_trusted;
     let need = durable::need_of_writes(&cx);
     let Ran { taken, called, blocked, replies } = run_steps(&mut cx, steps, keys, conditions, need);
-    let effects = stage::close(cx, called);
     if let Some(feed) = feed {
         let bytes = (*next..*next + taken).map(|index| batch.wire_len(index)).sum();
-        feed.advance(bytes, server, client);
+        feed.advance(bytes, server, cx.client);
     }
+    let effects = stage::close(cx, called);
     drop(pass);
     let elapsed = clock.read().saturating_duration_since(started);
     let account = Account { server, settings, now, shared: &client.shared };
@@ -108,9 +109,9 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Ready, bool)
     execution.iter().for_each(|it| account.transaction(stats, &it.transaction, &effects.inner));
     *next += taken;
     execution.iter().for_each(|it| server.watches.remove(&it.watching));
-    client.logged_to = effects.logged_to.unwrap_or(client.logged_to);
+    client.logged_to = client.logged_to.and(effects.logged_to);
     gaps.open(&effects.gaps, out);
-    *owed = need.and(effects.logged_to).map(|offset| (offset, replies));
+    *owed = need.and(effects.logged_to).map(|reach| (reach, replies));
     let answer = effects.awaiting.or(gaps.first());
     let waits = Waits { server, settings, client, tickets, now };
     *wait = wait_after(blocked, answer, effects.wanted_durable, waits);
@@ -120,19 +121,19 @@ fn run_group(session: &mut Session, worker: &mut Worker) -> (usize, Ready, bool)
     (taken, effects.ready, version.is_some() && current != version)
 }
 
-/// Has the connection wait until the log is safe up to `offset`, if it has to be before `replies`
+/// Has the connection wait until everything up to `reach` is safe, if it has to be before `replies`
 /// are sent.
 #[cold]
-pub(super) fn owe(session: &mut Session, worker: &mut Worker, offset: u64, replies: Replies) {
+pub(super) fn owe(session: &mut Session, worker: &mut Worker, reach: Reach, replies: Replies) {
     let Session { client, tickets, wait, gaps, out, .. } = session;
     debug_assert!(wait.is_none() && !gaps.are_open(), "first things first");
     let now = worker.clock.time().0;
     let (server, settings) = (&*worker.server, &**worker.settings.load());
-    let Some(need) = durable::need_of(server.log.is_active(), settings, server.aof.phase()) else {
+    let Some(need) = durable::need_of(server.log.wants_effects(), server, settings) else {
         return;
     };
     let mut waits = Waits { server, settings, client, tickets, now };
-    *wait = waits.for_writes(Need { offset, ..need }, replies.up_to(out));
+    *wait = waits.for_writes(Need { reach, ..need }, replies.up_to(out));
     if let Some(wait) = wait {
         wait.show(client);
     }
@@ -225,7 +226,9 @@ fn run_steps(
             let command = step.command.expect("only a command can ask to wait");
             ran.blocked = Some(blocking::Wait::begin(cx, wanted, command, step.request));
         }
-        if !cx.effects.ready.is_empty() && !blocking::serve(cx) {
+        // What clients of a replica are served is no part of the stream: it comes after that.
+        let is_apart = cx.client.flags.contains(ClientFlags::PRIMARY);
+        if !cx.effects.ready.is_empty() && (is_apart || !blocking::serve(cx)) {
             break;
         }
     }
@@ -261,12 +264,7 @@ impl Waits<'_> {
     fn until_met(&mut self, need: Need, deadline: Option<Millis>, outcome: Outcome) -> Wait {
         *self.tickets += 1;
         self.server.durability.enter(need, &self.client.shared, *self.tickets);
-        Wait::Durable(durable::Wait {
-            ticket: *self.tickets,
-            deadline,
-            offset: need.offset,
-            outcome,
-        })
+        Wait::Durable(durable::Wait { ticket: *self.tickets, deadline, reach: need.reach, outcome })
     }
 }
 
@@ -278,6 +276,7 @@ fn execute(cx: &mut Ctx<'_>, step: &mut Step<'_>, keys: &[Key<'_>], conditions: 
         Ok(command) if step.queued => queue(cx, command, step.request),
         Ok(command) => {
             step.called = true;
+            cx.make_way(step.flags);
             let own = &keys[step.first_key..step.end_key];
             // An error has been written and counted.
             drop(cx.call(command, step.request, own));

@@ -11,6 +11,7 @@ use super::group;
 use super::worker::Worker;
 use crate::base::Millis;
 use crate::commands::pubsub::write_change;
+use crate::replication::Reach;
 use crate::resp::{Batch, Encoder, Limits, Parser, ProtocolError};
 use crate::spec::CmdError;
 use crate::state::pubsub::Medium;
@@ -93,7 +94,7 @@ pub struct Session {
     /// Answers that the output written so far still lacks.
     pub(super) gaps: Gaps,
     /// How far the log has to be safe before these replies are sent.
-    pub(super) owed: Option<(u64, Replies)>,
+    pub(super) owed: Option<(Reach, Replies)>,
     /// What is answered later is not wanted.
     pub(super) muted: bool,
     nudge: Option<Nudge>,
@@ -144,9 +145,9 @@ impl Session {
                 self.look_up_user(worker, version);
             }
             if self.wait.is_none()
-                && let Some((offset, replies)) = self.owed.take()
+                && let Some((reach, replies)) = self.owed.take()
             {
-                group::owe(self, worker, offset, replies);
+                group::owe(self, worker, reach, replies);
             }
             let leaves = self.client.flags.contains(ClientFlags::CLOSE_AFTER_REPLY);
             if self.killed || (leaves && !self.holds_output()) {
@@ -276,8 +277,8 @@ impl Session {
                 let mark = self.out.mark();
                 self.out.raw_shared(reply);
                 self.drop_unwanted_reply(mark);
-                self.client.logged_to = logged_to.unwrap_or(self.client.logged_to);
-                self.owed = logged_to.map(|offset| (offset, Replies::one(mark)));
+                self.client.logged_to = self.client.logged_to.and(logged_to);
+                self.owed = logged_to.map(|reach| (reach, Replies::one(mark)));
             }
             Mail::Durable { ticket } if self.awaits_safety(ticket) => {
                 self.nudge(Nudge::Safe);

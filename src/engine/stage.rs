@@ -31,7 +31,10 @@ pub(super) fn context<'a>(
 ) -> Ctx<'a> {
     let Shared { unix_micros, server, settings, view, stats, rng } = shared;
     let mut followers = Followers::of(server, settings);
-    if !settings.replica_read_only && !client.flags.contains(ClientFlags::PRIMARY) {
+    if client.flags.contains(ClientFlags::PRIMARY) {
+        // It is in the log, or in the file, as it came.
+        followers.remove(Followers::LOGGED);
+    } else if !settings.replica_read_only {
         let is_replica = server.conditions.load().contains(Condition::REPLICA);
         followers.set(Followers::OWN_EXPIRY, is_replica);
     }

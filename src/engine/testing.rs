@@ -13,6 +13,7 @@ use crate::base::{KeyHasher, Millis, ReplId, Rng};
 use crate::commands::Table;
 use crate::config::Settings;
 use crate::keyspace::Keyspace;
+use crate::replication::Logging;
 use crate::resp::client::{ReplyDecoder, encode_command};
 use crate::resp::{OutputQueue, Value};
 use crate::state::client::Origin;
@@ -138,7 +139,7 @@ impl Local {
     #[must_use]
     pub fn logged(script: &str) -> Vec<String> {
         let mut local = Local::default();
-        local.server.log.set_active(true);
+        local.server.log.set_logging(Logging::On);
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let reply = local.run(&line.split_whitespace().collect::<Vec<_>>());
             assert!(reply.error().is_none(), "{line}: {reply:?}");

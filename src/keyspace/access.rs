@@ -200,7 +200,7 @@ impl Held<'_> {
 
     #[cold]
     fn expire(&mut self, key: &Key<'_>, spot: Spot) {
-        if self.expiry == Expiry::Delete {
+        if self.expiry == Expiry::Delete || self.removes_expired {
             self.discard(key, spot);
             self.counters.expired += 1;
             self.note(IncidentKind::Expired, key);

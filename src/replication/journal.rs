@@ -83,6 +83,12 @@ impl Journal {
     const BYTES_START: usize = 2 * 1024;
 }
 
+/// Appends the SELECT of a database.
+pub fn put_select(out: &mut Vec<u8>, db: u8) {
+    let number = db.to_string();
+    encode(out, [b"SELECT", number.as_bytes()].into_iter());
+}
+
 /// Appends a command as an array of bulk strings.
 pub fn encode<'a>(out: &mut Vec<u8>, args: impl ExactSizeIterator<Item = &'a [u8]>) {
     put_line(out, b'*', args.len());

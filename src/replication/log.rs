@@ -9,9 +9,12 @@
 //! behind as much more as each of them is allowed. A reader that falls further behind finds a
 //! [`Gap`]. Only what the append-only file has not got is kept without a bound, as whoever lets it
 //! fall behind has to refuse writes.
+//!
+//! A replica's log is what its primary sent and nothing else. What it does of its own is kept
+//! [aside](super::aside), for the append-only file.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Duration;
@@ -19,7 +22,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 
-use super::journal::{Journal, encode};
+use super::aside::{Aside, Piece, Reach};
+use super::journal::{Journal, encode, put_select};
 
 /// Bytes of a block; what is appended at once is never split, so one may be larger.
 const BLOCK_BYTES: usize = 64 * 1024;
@@ -27,6 +31,19 @@ const BLOCK_BYTES: usize = 64 * 1024;
 const BLOCK_SLACK: usize = 16 * 1024;
 /// Blocks by which the log outgrows its bound before it is trimmed.
 const TRIM_EVERY_BLOCKS: usize = 4;
+
+/// What becomes of the effects of commands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Logging {
+    /// Nobody wants them.
+    #[default]
+    Off,
+    /// They are appended to the log.
+    On,
+    /// The log is another node's; what is brought about here is kept aside.
+    Aside,
+}
 
 /// What a reader asked for is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,14 +70,17 @@ struct Inner {
     patient: Weak<Place>,
     /// How often another history was begun.
     restarts: u64,
+    aside: Aside,
 }
 
 /// See the module's head.
 #[derive(Debug, Default)]
 pub struct Log {
-    /// Whether anybody wants the effects.
-    active: AtomicBool,
+    /// A [`Logging`].
+    logging: AtomicU8,
     end: AtomicU64,
+    /// [`Reach::aside`] of what is kept aside.
+    aside_end: AtomicU64,
     inner: Mutex<Inner>,
     /// Tasks to be woken by the next bytes.
     wakers: Mutex<Vec<Waker>>,
@@ -109,18 +129,32 @@ impl LogReader {
 }
 
 impl Log {
-    /// Whether effects have to be appended. One load; ask under the locks of what may change.
+    /// Whether somebody wants effects. One load; ask under the locks of what may change.
+    #[inline]
+    #[must_use]
+    pub fn wants_effects(&self) -> bool {
+        self.logging.load(Ordering::Acquire) != Logging::Off as u8
+    }
+
+    /// Whether effects are appended to the log.
     #[inline]
     #[must_use]
     pub fn is_active(&self) -> bool {
-        self.active.load(Ordering::Acquire)
+        self.logging.load(Ordering::Acquire) == Logging::On as u8
     }
 
-    /// Has effects appended from now on, or no longer. Call it under the exclusive gate, so that
-    /// it holds for whole batches.
-    pub fn set_active(&self, active: bool) {
+    /// Whether effects are kept aside.
+    #[inline]
+    #[must_use]
+    pub fn is_aside(&self) -> bool {
+        self.logging.load(Ordering::Acquire) == Logging::Aside as u8
+    }
+
+    /// Says what becomes of effects from now on. Call it under the exclusive gate, so that it holds
+    /// for whole batches.
+    pub fn set_logging(&self, logging: Logging) {
         let _inner = self.inner.lock();
-        self.active.store(active, Ordering::Release);
+        self.logging.store(logging as u8, Ordering::Release);
     }
 
     /// Sets how many bytes are always kept.
@@ -145,6 +179,8 @@ impl Log {
             inner.tail = Vec::new();
             (inner.first, inner.tail_start, inner.db) = (offset, offset, None);
             inner.restarts += 1;
+            // It happened to what is gone.
+            inner.aside.forget(u64::MAX);
             self.end.store(offset, Ordering::SeqCst);
         }
         self.wake();
@@ -185,31 +221,43 @@ impl Log {
         self.inner.lock().db = db;
     }
 
-    /// Appends what a batch brought about; the offset after it.
-    pub fn append(&self, journal: &Journal) -> u64 {
-        self.write(|inner| {
+    /// Appends what a batch brought about, or keeps it aside; how far that goes.
+    pub fn append(&self, journal: &Journal) -> Reach {
+        if self.is_aside() {
+            return self.keep_aside(journal.commands());
+        }
+        Reach::in_log(self.write(|inner| {
             for (db, command) in journal.commands() {
                 inner.select(db);
                 inner.tail.extend_from_slice(command);
             }
-        })
+        }))
     }
 
-    /// Appends one command that works on `db`; the offset after it.
-    pub fn append_command(&self, db: u8, args: &[&[u8]]) -> u64 {
-        self.write(|inner| {
+    /// As [`Log::append`], one command that works on `db`.
+    pub fn append_command(&self, db: u8, args: &[&[u8]]) -> Reach {
+        if self.is_aside() {
+            let mut command = Vec::new();
+            encode(&mut command, args.iter().copied());
+            return self.keep_aside(std::iter::once((db, &*command)));
+        }
+        Reach::in_log(self.write(|inner| {
             inner.select(db);
             encode(&mut inner.tail, args.iter().copied());
+        }))
+    }
+
+    /// Appends what a replica got from its primary, whole commands that leave `db` selected. Call
+    /// it under the locks of what they changed.
+    pub fn append_stream(&self, bytes: &[u8], db: u8) -> u64 {
+        self.write(|inner| {
+            inner.tail.extend_from_slice(bytes);
+            inner.db = Some(db);
         })
     }
 
-    /// Appends bytes of a stream as they are: what a replica got from its primary, or a command
-    /// that works on no database. The offset after them.
-    pub fn append_raw(&self, bytes: &[u8]) -> u64 {
-        self.write(|inner| inner.tail.extend_from_slice(bytes))
-    }
-
-    /// As [`Log::append_raw`], for who is in no gate: nothing if effects are not appended any more.
+    /// Appends a command that works on no database, for who is in no gate: nothing if effects are
+    /// not appended any more. The offset after it.
     pub fn append_if_active(&self, bytes: &[u8]) -> u64 {
         self.write(|inner| {
             if self.is_active() {
@@ -222,7 +270,7 @@ impl Log {
         let end = {
             let mut inner = self.inner.lock();
             append(&mut inner);
-            let end = inner.tail_start + inner.tail.len() as u64;
+            let end = inner.end();
             self.end.store(end, Ordering::SeqCst);
             if inner.tail.len() >= BLOCK_BYTES {
                 inner.seal();
@@ -236,11 +284,29 @@ impl Log {
         end
     }
 
+    /// Keeps commands aside that belong here.
+    #[cold]
+    fn keep_aside<'a>(&self, commands: impl Iterator<Item = (u8, &'a [u8])>) -> Reach {
+        let aside = {
+            let mut inner = self.inner.lock();
+            let place = (inner.end(), inner.db);
+            let end = inner.aside.append(place, commands);
+            self.aside_end.store(end, Ordering::SeqCst);
+            end
+        };
+        self.wake_sleepers();
+        Reach { offset: 0, aside }
+    }
+
     /// Wakes who waits.
     fn wake(&self) {
         if self.has_wakers.swap(false, Ordering::SeqCst) {
             std::mem::take(&mut *self.wakers.lock()).into_iter().for_each(Waker::wake);
         }
+        self.wake_sleepers();
+    }
+
+    fn wake_sleepers(&self) {
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             let _sleeping = self.sleeping.lock();
             self.arrived.notify_all();
@@ -336,30 +402,65 @@ impl Log {
         self.end.load(Ordering::SeqCst) > offset
     }
 
-    /// Waits for more than `offset`, up to `patience`; whether there is.
-    pub fn wait_beyond(&self, offset: u64, patience: Duration) -> bool {
+    /// Waits for more than `reach`, up to `patience`; whether there is.
+    pub fn wait_beyond(&self, reach: Reach, patience: Duration) -> bool {
+        let is_more = || {
+            self.end.load(Ordering::SeqCst) > reach.offset
+                || self.aside_end.load(Ordering::SeqCst) > reach.aside
+        };
         let mut sleeping = self.sleeping.lock();
         self.sleepers.fetch_add(1, Ordering::SeqCst);
-        if self.end.load(Ordering::SeqCst) <= offset {
+        if !is_more() {
             self.arrived.wait_for(&mut sleeping, patience);
         }
         self.sleepers.fetch_sub(1, Ordering::SeqCst);
-        self.end() > offset
+        is_more()
+    }
+}
+
+/// What is kept aside, and how far all of it goes.
+impl Log {
+    /// How far the log goes, and what is aside of it. What comes later is no part of what can be
+    /// [taken](Log::take_aside) up to there.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        let mut inner = self.inner.lock();
+        Reach { offset: inner.end(), aside: inner.aside.close() }
+    }
+
+    /// The offset at which the first of what is kept aside happened.
+    #[must_use]
+    pub fn first_aside(&self) -> Option<u64> {
+        self.inner.lock().aside.first_at()
+    }
+
+    /// Takes the first of what is kept aside.
+    #[must_use]
+    pub fn take_aside(&self) -> Option<Piece> {
+        self.inner.lock().aside.take_first()
+    }
+
+    /// Drops what is kept aside up to `end` of [`Reach::aside`].
+    pub fn forget_aside(&self, end: u64) {
+        self.inner.lock().aside.forget(end);
     }
 }
 
 impl Inner {
+    fn end(&self) -> u64 {
+        self.tail_start + self.tail.len() as u64
+    }
+
     fn select(&mut self, db: u8) {
         if self.db.replace(db) != Some(db) {
-            let number = db.to_string();
-            encode(&mut self.tail, [b"SELECT", number.as_bytes()].into_iter());
+            put_select(&mut self.tail, db);
         }
     }
 
     fn check(&self, offset: u64) -> Result<(), Gap> {
         if offset < self.first {
             Err(Gap::Evicted)
-        } else if offset > self.tail_start + self.tail.len() as u64 {
+        } else if offset > self.end() {
             Err(Gap::Future)
         } else {
             Ok(())
@@ -381,106 +482,4 @@ impl Inner {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn text(pieces: &[Bytes]) -> Vec<u8> {
-        pieces.concat()
-    }
-
-    #[test]
-    fn a_change_of_database_is_told_once() {
-        let log = Log::default();
-        log.append_command(0, &[b"A"]);
-        log.append_command(0, &[b"B"]);
-        log.append_command(3, &[b"C"]);
-        log.forget_db();
-        log.append_command(3, &[b"D"]);
-        let all = String::from_utf8(text(&log.read(0, usize::MAX).expect("all is kept")));
-        let words: Vec<String> = all
-            .expect("text")
-            .lines()
-            .filter(|line| line.starts_with(|c: char| c.is_ascii_alphanumeric()))
-            .map(str::to_owned)
-            .collect();
-        let expected = ["SELECT", "0", "A", "B", "SELECT", "3", "C", "SELECT", "3", "D"];
-        assert_eq!(words, expected);
-    }
-
-    #[test]
-    fn what_nobody_needs_is_dropped_and_what_a_reader_needs_is_not() {
-        let log = Log::default();
-        let block = vec![b'x'; BLOCK_BYTES];
-        let fill = |blocks: usize| {
-            for _ in 0..blocks {
-                log.append_raw(&block);
-            }
-        };
-        log.set_backlog(BLOCK_BYTES as u64);
-        let reader = log.reader(0).expect("the beginning");
-        reader.allow(20 * BLOCK_BYTES as u64);
-        fill(10);
-        assert_eq!(log.first(), 0, "the reader is behind");
-        reader.advance_to(log.end());
-        fill(10);
-        assert!(log.first() > 0);
-        assert_eq!(log.read(0, 1), Err(Gap::Evicted));
-        assert_eq!(log.read(log.end() + 1, 1), Err(Gap::Future));
-        let lost = log.reader(log.end()).expect("the end");
-        lost.allow(20 * BLOCK_BYTES as u64);
-        let kept = lost.clone();
-        fill(40);
-        assert_eq!(log.read(lost.offset(), 1), Err(Gap::Evicted), "it was too slow");
-        lost.advance_to(log.end());
-        drop(lost);
-        fill(10);
-        assert!(log.read(kept.offset(), 1).is_ok(), "a copy of it keeps what it kept");
-        let patient = log.patient_reader(log.end()).expect("the end");
-        fill(60);
-        assert!(log.read(patient.offset(), 1).is_ok(), "it gets everything");
-        drop(patient);
-        fill(60);
-        assert!(log.first() > log.end() - 40 * BLOCK_BYTES as u64);
-    }
-
-    #[test]
-    fn who_waits_is_woken_when_another_history_begins() {
-        struct Woken(AtomicBool);
-        impl std::task::Wake for Woken {
-            fn wake(self: Arc<Self>) {
-                self.0.store(true, Ordering::SeqCst);
-            }
-        }
-        let (log, woken) = (Log::default(), Arc::new(Woken(AtomicBool::new(false))));
-        log.append_raw(b"abc");
-        assert!(!log.poll_beyond(3, &Waker::from(Arc::clone(&woken))));
-        log.restart(1);
-        assert!(woken.0.load(Ordering::SeqCst));
-        assert_eq!((log.end(), log.restarts()), (1, 1));
-    }
-
-    proptest! {
-        #[test]
-        fn every_reader_gets_every_byte(
-            sizes in proptest::collection::vec(0..BLOCK_BYTES * 2, 0..20),
-            steps in proptest::collection::vec(1..BLOCK_BYTES, 1..20),
-        ) {
-            let log = Log::default();
-            log.set_backlog(u64::MAX >> 1);
-            let mut expected = Vec::new();
-            for (index, size) in sizes.iter().enumerate() {
-                let bytes = vec![index as u8; *size];
-                log.append_raw(&bytes);
-                expected.extend(bytes);
-            }
-            let (mut had, mut at) = (Vec::new(), steps.iter().cycle());
-            while had.len() < expected.len() {
-                let step = *at.next().expect("it repeats");
-                had.extend(text(&log.read(had.len() as u64, step).expect("all is kept")));
-            }
-            prop_assert_eq!(had, expected);
-        }
-    }
-}
+mod tests;

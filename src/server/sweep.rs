@@ -88,8 +88,9 @@ impl Sweep {
         }
     }
 
-    /// Removes a key of a writable replica's own that has expired, without telling its replicas;
-    /// whether one was looked at. The caller holds a pass of the gate.
+    /// Removes a key of a writable replica's own that has expired, without telling its replicas:
+    /// only its append-only file is told. Whether one was looked at. The caller holds a pass of the
+    /// gate.
     fn expire_own(&self, server: &Server, now: Millis) -> bool {
         let Some((db, name)) = server.own_expiries.take_due(now) else { return false };
         let keyspace = &server.keyspace;
@@ -102,7 +103,7 @@ impl Sweep {
             Some(at) if !at.is_over(now) => server.own_expiries.note((db, name.clone()), at),
             Some(_) => {
                 held.exists(&key);
-                follow::own_expired(server, held.place(&key), &name);
+                follow::removed(server, held.place(&key), &name, Event::EXPIRED);
             }
         }
         let garbage = std::mem::take(&mut held.garbage);

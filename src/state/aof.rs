@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use super::control::Waiting;
 use crate::base::Millis;
+use crate::replication::Reach;
 
 /// What is done with writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Aof {
     pub base_size: AtomicU64,
     /// How far the log is in the file.
     pub written: AtomicU64,
+    /// How much of what was kept aside of the log is: see [`Reach::aside`].
+    pub written_aside: AtomicU64,
     rewriting: AtomicBool,
     scheduled: AtomicBool,
     /// When the rewrite under way began, in Unix milliseconds.
@@ -55,6 +58,7 @@ impl Default for Aof {
             size: AtomicU64::new(0),
             base_size: AtomicU64::new(0),
             written: AtomicU64::new(0),
+            written_aside: AtomicU64::new(0),
             rewriting: AtomicBool::new(false),
             scheduled: AtomicBool::new(false),
             rewrite_began: AtomicU64::new(0),
@@ -89,12 +93,14 @@ impl Aof {
         self.phase.store(phase as u8, Ordering::Release);
     }
 
-    /// Bytes of the log, which ends at `end`, that are not in the file.
+    /// Bytes up to `end` that are not in the file.
     #[must_use]
-    pub fn behind(&self, end: u64) -> u64 {
+    pub fn behind(&self, end: Reach) -> u64 {
+        let left =
+            |end: u64, written: &AtomicU64| end.saturating_sub(written.load(Ordering::Relaxed));
         match self.phase() {
             Phase::Off => 0,
-            _ => end.saturating_sub(self.written.load(Ordering::Relaxed)),
+            _ => left(end.offset, &self.written) + left(end.aside, &self.written_aside),
         }
     }
 

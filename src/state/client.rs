@@ -16,7 +16,7 @@ use super::watches::Watching;
 use crate::acl::{DEFAULT_USER, User};
 use crate::base::Millis;
 use crate::config::Caller;
-use crate::replication::{Announced, Ask};
+use crate::replication::{Announced, Ask, Reach};
 use crate::resp::{Proto, Value};
 use crate::spec::CmdError;
 
@@ -87,7 +87,7 @@ pub struct Client {
     pub user_version: u64,
     pub flags: ClientFlags,
     /// Where the log ended after this connection's latest write.
-    pub logged_to: u64,
+    pub logged_to: Reach,
     /// What MULTI has queued.
     pub transaction: Transaction,
     /// What WATCH watches.
@@ -115,7 +115,7 @@ impl Client {
             user: None,
             user_version: 0,
             flags,
-            logged_to: 0,
+            logged_to: Reach::default(),
             transaction: Transaction::default(),
             watching: Watching::default(),
             subscriptions: Subscriptions::default(),
@@ -283,7 +283,7 @@ pub enum Mail {
     Push(Arc<Value>),
     /// A blocking command was served: its reply, encoded in the connection's protocol, and where
     /// the log ends that has what the command brought about.
-    Served { ticket: u64, reply: Bytes, logged_to: Option<u64> },
+    Served { ticket: u64, reply: Bytes, logged_to: Option<Reach> },
     /// The writes that the connection waits for are safe.
     Durable { ticket: u64 },
     /// The connection's user has changed, or is gone: look again.

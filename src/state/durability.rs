@@ -17,12 +17,13 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use super::{ClientShared, Mail};
+use crate::replication::Reach;
 
 /// What has to be safe, and how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Need {
-    /// Everything up to this offset of the log.
-    pub offset: u64,
+    /// Everything up to this.
+    pub reach: Reach,
     /// On the disk of this node.
     pub on_disk: bool,
     /// Applied by so many replicas.
@@ -59,6 +60,8 @@ struct Line {
 #[derive(Debug)]
 pub struct Durability {
     on_disk: AtomicU64,
+    /// As [`Reach::aside`]: each of the two is met by itself.
+    aside_on_disk: AtomicU64,
     replicas: Mutex<BTreeMap<u64, Acknowledged>>,
     /// One for each worker, the last one for who has none.
     lines: Vec<Mutex<Line>>,
@@ -75,6 +78,7 @@ impl Durability {
     pub fn new(workers: usize) -> Durability {
         Durability {
             on_disk: AtomicU64::new(0),
+            aside_on_disk: AtomicU64::new(0),
             replicas: Mutex::default(),
             lines: (0..=workers).map(|_| Mutex::default()).collect(),
             waiting: AtomicUsize::new(0),
@@ -84,13 +88,14 @@ impl Durability {
         }
     }
 
-    /// The log is on disk up to `offset`. Never goes back, except when a file is begun anew.
-    pub fn synced(&self, offset: u64) {
-        self.on_disk.store(offset, Ordering::SeqCst);
+    /// Everything is on disk up to `reach`. Never goes back, except when a file is begun anew.
+    pub fn synced(&self, reach: Reach) {
+        self.on_disk.store(reach.offset, Ordering::SeqCst);
+        self.aside_on_disk.store(reach.aside, Ordering::SeqCst);
         self.settle();
     }
 
-    /// Another history was begun: nothing of it is on disk, whatever was of the one before.
+    /// Another history was begun: nothing of its log is on disk, whatever was of the one before.
     pub fn begin_anew(&self) {
         self.on_disk.store(0, Ordering::SeqCst);
     }
@@ -118,10 +123,11 @@ impl Durability {
         self.on_disk.load(Ordering::SeqCst)
     }
 
-    /// Whether the log is on disk up to `offset`.
+    /// Whether everything is on disk up to `reach`.
     #[must_use]
-    pub fn is_on_disk(&self, offset: u64) -> bool {
-        self.on_disk.load(Ordering::SeqCst) >= offset
+    pub fn is_on_disk(&self, reach: Reach) -> bool {
+        self.on_disk.load(Ordering::SeqCst) >= reach.offset
+            && self.aside_on_disk.load(Ordering::SeqCst) >= reach.aside
     }
 
     /// Replicas that have applied the log up to `offset`, and those that have it on disk.
@@ -136,13 +142,13 @@ impl Durability {
 
     #[must_use]
     pub fn is_met(&self, need: &Need) -> bool {
-        if need.on_disk && !self.is_on_disk(need.offset) {
+        if need.on_disk && !self.is_on_disk(need.reach) {
             return false;
         }
         if need.replicas == 0 && need.replica_disks == 0 {
             return true;
         }
-        let (applied, on_disk) = self.replicas_at(need.offset);
+        let (applied, on_disk) = self.replicas_at(need.reach.offset);
         applied >= need.replicas && on_disk >= need.replica_disks
     }
 
@@ -264,8 +270,8 @@ mod tests {
     #[test]
     fn a_need_is_met_by_disks_and_replicas_together() {
         let gate = Durability::new(0);
-        let need = Need { offset: 10, on_disk: true, replicas: 2, replica_disks: 1 };
-        gate.synced(10);
+        let need = Need { reach: Reach::in_log(10), on_disk: true, replicas: 2, replica_disks: 1 };
+        gate.synced(Reach::in_log(10));
         gate.acknowledged(1, 10, 0);
         gate.acknowledged(2, 9, 0);
         assert!(!gate.is_met(&need));
@@ -276,7 +282,21 @@ mod tests {
         gate.forget_replica(1);
         assert!(!gate.is_met(&need));
         assert_eq!(gate.replicas_at(10), (1, 1));
-        assert!(gate.is_met(&Need { offset: 10, ..Need::default() }));
+        assert!(gate.is_met(&Need { reach: Reach::in_log(10), ..Need::default() }));
+    }
+
+    #[test]
+    fn what_is_aside_of_the_log_is_safe_by_itself() {
+        let gate = Durability::new(0);
+        let need = |offset, aside| {
+            let reach = Reach { offset, aside };
+            Need { reach, on_disk: true, ..Need::default() }
+        };
+        gate.synced(Reach { offset: 10, aside: 20 });
+        assert!(gate.is_met(&need(10, 20)) && gate.is_met(&need(0, 20)));
+        assert!(!gate.is_met(&need(0, 21)) && !gate.is_met(&need(11, 0)));
+        gate.begin_anew();
+        assert!(gate.is_met(&need(0, 20)) && !gate.is_met(&need(1, 0)));
     }
 
     fn client(id: u64, worker: usize) -> Arc<ClientShared> {
@@ -303,7 +323,7 @@ mod tests {
     }
 
     fn on_disk(offset: u64) -> Need {
-        Need { offset, on_disk: true, ..Need::default() }
+        Need { reach: Reach::in_log(offset), on_disk: true, ..Need::default() }
     }
 
     #[test]
@@ -324,7 +344,7 @@ mod tests {
         gate.enter(on_disk(20), &second, 12);
         gate.enter(on_disk(30), &late, 13);
         gate.enter(on_disk(10), &stranger, 14);
-        gate.synced(20);
+        gate.synced(Reach::in_log(20));
         assert_eq!((woken.0.load(Ordering::SeqCst), gate.waiting()), (1, 1));
         assert_eq!(word(&stranger), [14], "it belongs to no worker");
         assert_eq!(word(&first), [0; 0], "nobody but its worker tells it");
@@ -332,7 +352,7 @@ mod tests {
         gate.serve(0, &waker);
         assert_eq!((word(&first), word(&second)), (vec![11], vec![12]));
         assert_eq!((word(&late), gate.take_out(3)), (vec![], Some(13)));
-        gate.synced(30);
+        gate.synced(Reach::in_log(30));
         assert_eq!((woken.0.load(Ordering::SeqCst), gate.waiting()), (1, 0));
         gate.enter(on_disk(30), &late, 15);
         assert_eq!(word(&late), [15], "it is met already");

@@ -1,5 +1,5 @@
 //! Keys that clients of a writable replica have given an expiry here. Its primary knows nothing of
-//! that, so the replica removes them itself, and tells nobody.
+//! that, so the replica removes them itself, and tells nobody but its append-only file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -13,7 +13,7 @@ use crate::base::number::parse_i64;
 use crate::base::{Millis, ReplId, Rng};
 use crate::keyspace::{Expiry, Pass};
 use crate::replication::sync::{Phase, Replica, Standing};
-use crate::replication::{Identity, LogReader};
+use crate::replication::{Identity, LogReader, Logging};
 
 /// Where a replica's link to its primary stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -216,7 +216,7 @@ impl Server {
             });
             was_primary
         };
-        self.log.set_active(false);
+        self.log_if_wanted();
         self.keyspace.set_expiry(Expiry::Hide);
         self.refresh_role(now);
         if was_primary {
@@ -268,13 +268,19 @@ impl Server {
     }
 
     /// Has effects logged if somebody wants them: on a primary with a backlog or an append-only
-    /// file. Call it under the exclusive gate.
+    /// file. What a replica does of its own only its append-only file gets. Call it under the
+    /// exclusive gate.
     pub fn log_if_wanted(&self) {
         let role = self.replication.lock();
         let is_primary = role.upstream.is_none();
         let keeps = role.backlog_after.is_some();
         drop(role);
-        self.log.set_active(is_primary && (keeps || self.settings.load().appendonly));
+        let is_kept = self.settings.load().appendonly;
+        self.log.set_logging(match is_primary {
+            true if keeps || is_kept => Logging::On,
+            false if is_kept => Logging::Aside,
+            _ => Logging::Off,
+        });
     }
 
     /// Begins to keep a backlog if there is none: the history gets a name, since what was written

@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 
 use super::watches::Name;
 use super::{ClientShared, Mail};
+use crate::replication::Reach;
 use crate::resp::{OwnedRequest, Proto};
 use crate::spec::CmdError;
 use crate::types::Kind;
@@ -81,8 +82,8 @@ pub struct Served {
 }
 
 impl Served {
-    /// Sends the reply. `logged_to`: where the log ends that has what the command brought about.
-    pub fn send(self, logged_to: Option<u64>) {
+    /// Sends the reply. `logged_to`: how far the log goes that has what the command brought about.
+    pub fn send(self, logged_to: Option<Reach>) {
         let Served { waiter, reply } = self;
         waiter.client.post(Mail::Served { ticket: waiter.ticket, reply, logged_to });
     }

@@ -87,6 +87,43 @@ fn the_file_is_turned_on_and_off_while_the_node_runs() {
     assert_eq!(digest(&mut server.client()), before);
 }
 
+/// The working directory may be gone when the first base can be made at last.
+#[test]
+fn a_file_is_not_begun_in_a_folder_that_was_left() {
+    let directives = ["--enable-protected-configs", "yes", "--repl-diskless-sync-delay", "0"];
+    let mut server =
+        TestServer::start(&[&directives[..], &["--enable-debug-command", "yes"]].concat());
+    let mut client = server.client();
+    assert!(client.run("DEBUG POPULATE 40 key 1000000").is_ok());
+    let elsewhere = server.folder().join("elsewhere");
+    fs::create_dir(&elsewhere).expect("our own folder");
+    let go_to = |client: &mut Client, path: &std::path::Path| {
+        let path = path.to_str().expect("text");
+        assert!(client.call(&["CONFIG", "SET", "dir", path]).is_ok());
+    };
+    go_to(&mut client, &elsewhere);
+    // A replica that does not read its copy: no base is begun meanwhile.
+    let mut stalled = server.client();
+    assert!(stalled.run("REPLCONF capa eof").is_ok());
+    stalled.send(b"SYNC\r\n").expect("the server reads");
+    eventually("a copy is made", || server.log().contains("full copy begun"));
+    assert!(client.run("CONFIG SET appendonly yes").is_ok());
+    fs::remove_dir_all(&elsewhere).expect("our own folder");
+    drop(stalled);
+    eventually("it is told", || server.log().contains("the append-only file could not be begun"));
+    assert!(server.log().contains("could not find ."));
+    assert!(!server.folder().join("appendonlydir").exists());
+    assert_eq!(info(&mut client, "aof_last_bgrewrite_status"), "err");
+    go_to(&mut client, server.folder());
+    eventually("it is begun", || info(&mut client, "aof_rewrites") == "1");
+    assert!(client.run("SET logged 1").is_ok());
+    assert_eq!(client.run("WAITAOF 1 0 0").items()[0].int(), 1);
+    server.kill();
+    server.set_directives(&ALWAYS);
+    server.restart();
+    assert_eq!(server.client().run("DBSIZE").int(), 41);
+}
+
 #[test]
 fn a_large_file_is_rewritten_by_itself() {
     let growth = ["--auto-aof-rewrite-min-size", "100kb", "--auto-aof-rewrite-percentage", "0"];

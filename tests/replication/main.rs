@@ -8,6 +8,7 @@ mod gates;
 mod limits;
 mod nodes;
 mod own_keys;
+mod own_writes;
 mod proxy;
 mod restarts;
 mod roles;

@@ -3,12 +3,13 @@
 use bytes::BytesMut;
 
 use crate::engine::testing::{Local, show};
+use crate::replication::Logging;
 use crate::resp::client::ReplyDecoder;
 
 /// A server whose effects are logged.
 fn logging() -> Local {
     let local = Local::default();
-    local.server.log.set_active(true);
+    local.server.log.set_logging(Logging::On);
     local
 }
 

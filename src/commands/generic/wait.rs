@@ -34,7 +34,7 @@ fn wait(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     }
     let replicas = usize::try_from(args.int()?).unwrap_or(0);
     let deadline = deadline(cx, args)?;
-    let need = Need { offset: cx.client.logged_to, replicas, ..Need::default() };
+    let need = Need { reach: cx.client.logged_to, replicas, ..Need::default() };
     cx.wait_durable(need, deadline, Report::Replicas)
 }
 
@@ -77,7 +77,7 @@ fn waitaof(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
             "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
         ));
     }
-    let need = Need { offset: cx.client.logged_to, on_disk, replica_disks, ..Need::default() };
+    let need = Need { reach: cx.client.logged_to, on_disk, replica_disks, ..Need::default() };
     cx.wait_durable(need, deadline, Report::Disks)
 }
 

@@ -8,6 +8,7 @@ use crate::base::{Millis, Rng};
 use crate::commands::{Registered, Table};
 use crate::engine::testing::Local;
 use crate::engine::{Progress, Replay, Session, Worker};
+use crate::replication::Logging;
 use crate::resp::Value;
 use crate::resp::client::encode_command;
 use crate::state::client::Origin;
@@ -113,7 +114,7 @@ fn replay_all(seed: u64) {
         let client = Arc::new(ClientShared::new(id, Origin::here(), Millis(1)));
         Session::of_primary(Client::new(client, true))
     };
-    local.server.log.set_active(true);
+    local.server.log.set_logging(Logging::On);
     let mut worker = Worker::new(1, Arc::clone(&local.server), Rng::from_seed(9));
     let mut session = link();
     let mut replay = Replay::new(2, Arc::clone(&local.server));

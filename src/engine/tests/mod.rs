@@ -6,6 +6,7 @@ mod waits;
 use super::testing::{Local, show};
 use crate::base::Millis;
 use crate::config::Settings;
+use crate::replication::Logging;
 use crate::resp::Value;
 use crate::state::conditions::Condition;
 use crate::state::{Mail, Request};
@@ -71,7 +72,7 @@ fn a_pause_of_writes_holds_back_writes_until_it_ends() {
 fn nothing_expires_or_is_evicted_while_writes_wait() {
     for condition in [Condition::PAUSE_WRITES, Condition::HANDOVER, Condition::SHUTTING_DOWN] {
         let mut local = Local::default();
-        local.server.log.set_active(true);
+        local.server.log.set_logging(Logging::On);
         local.check("SET k v PX 10 => +OK");
         local.pass(Millis(20));
         let end = local.server.log.end();
@@ -166,7 +167,7 @@ fn a_transaction_may_walk_over_all_keys() {
 #[test]
 fn wait_tells_how_many_replicas_acknowledged() {
     let mut local = Local::default();
-    local.server.log.set_active(true);
+    local.server.log.set_logging(Logging::On);
     local.check("WAIT 0 0 => :0\nSET k v => +OK");
     let end = local.server.log.end();
     assert!(end > 0);
@@ -183,7 +184,7 @@ fn wait_tells_how_many_replicas_acknowledged() {
 fn a_write_is_answered_when_replicas_have_it() {
     let settings = Settings { min_replicas_to_ack: 1, ..Settings::default() };
     let mut local = Local::with_settings(settings);
-    local.server.log.set_active(true);
+    local.server.log.set_logging(Logging::On);
     local.check("GET k => nil");
     local.feed(b"SET k v\r\nGET k\r\n");
     assert!(local.is_held());
@@ -202,7 +203,7 @@ fn a_write_that_is_not_acknowledged_in_time_is_an_error() {
         ..Settings::default()
     };
     let mut local = Local::with_settings(settings);
-    local.server.log.set_active(true);
+    local.server.log.set_logging(Logging::On);
     let mut replies = local.feed(b"GET k\r\nSET k v\r\nGET k\r\n");
     local.pass(Millis(1));
     replies.extend(local.collect());

@@ -2,6 +2,7 @@
 
 use crate::config::Settings;
 use crate::engine::testing::{Local, show};
+use crate::replication::Logging;
 use crate::resp::Value;
 use crate::state::{Mail, Request};
 
@@ -12,7 +13,7 @@ fn shown(replies: &[Value]) -> Vec<String> {
 /// A server where writes are answered when a replica has them.
 fn careful() -> Local {
     let local = Local::with_settings(Settings { min_replicas_to_ack: 1, ..Settings::default() });
-    local.server.log.set_active(true);
+    local.server.log.set_logging(Logging::On);
     local
 }
 
@@ -133,7 +134,7 @@ fn unwanted_replies_of_writes_stay_away_when_they_are_not_acknowledged() {
         ..Settings::default()
     };
     let mut local = Local::with_settings(settings);
-    local.server.log.set_active(true);
+    local.server.log.set_logging(Logging::On);
     local.feed(b"CLIENT REPLY OFF\r\nSET k v\r\n");
     assert!(local.is_held());
     local.pass(crate::base::Millis(1));

@@ -61,6 +61,8 @@ pub struct Held<'k> {
     pub now: Millis,
     pub clock: Clock,
     pub expiry: Expiry,
+    /// Whether lookups delete expired keys although [`Held::expiry`] would hide them.
+    pub removes_expired: bool,
     draws: u64,
     /// The snapshot walk under way; 0: none.
     walk: u16,
@@ -88,6 +90,7 @@ impl<'k> Held<'k> {
             now,
             clock: Clock::new(now, keyspace.recording()),
             expiry: keyspace.expiry(),
+            removes_expired: false,
             draws: now.0,
             walk: keyspace.walk_epoch(),
             metered: keyspace.meter().is_on(),

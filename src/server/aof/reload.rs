@@ -10,6 +10,7 @@ use super::writer::Writer;
 use crate::base::Millis;
 use crate::engine::unix_time;
 use crate::keyspace::Held;
+use crate::replication::Logging;
 use crate::resp::Value;
 use crate::state::conditions::Condition;
 use crate::state::{Mail, Server};
@@ -48,8 +49,8 @@ impl Writer {
         // Whoever is inside has been let in before this; after the gate nobody writes.
         server.conditions.set(Condition::LOADING, true);
         let alone = server.keyspace.gate().exclusive();
-        let end = server.log.end();
-        server.log.set_active(false);
+        let end = server.log.reach();
+        server.log.set_logging(Logging::Off);
         empty(&server);
         drop(alone);
         if let Some(open) = &mut self.open {

@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 
 use super::base::{Form, Job, Written};
-use super::folder::{self, FolderError};
+use super::folder::{self, Folder, FolderError};
 use super::incremental::{Incremental, LogPoint, WriteForm};
 use super::output::Output;
 use super::writer::{Event, Open, Writer};
@@ -127,6 +127,9 @@ impl Writer {
 
     fn start_rewrite(&mut self) -> Result<(), FolderError> {
         let settings = self.server.settings.load_full();
+        if self.open.is_none() {
+            self.find_folder(&settings)?;
+        }
         self.folder.create()?;
         let Some(moment) = self.moment(&settings) else {
             self.server.aof.rewrite_is_put_off();
@@ -155,7 +158,7 @@ impl Writer {
         let old = old.unwrap_or_default();
         let second = settings.aof_timestamp_enabled.then(|| unix_time().as_secs());
         open.incremental
-            .write(log, point.offset, WriteForm { second, ahead: 0 })
+            .write(log, point.reach, WriteForm { second, ahead: 0 })
             .map_err(FolderError::io("write", &old))?;
         open.incremental.output.finish().map_err(FolderError::io("sync", &old))?;
         let part = open.manifest.next_increment(&self.folder.prefix);
@@ -169,7 +172,7 @@ impl Writer {
         // The dataset may have been replaced after the moment: then all of this is begun anew.
         let incremental = Incremental::new(Output::new(file, 0), log, point);
         open.incremental = incremental.map_err(FolderError::io("follow the log into", &path))?;
-        self.is_safe(point.offset);
+        self.is_safe(point.reach);
         Ok(part.seq)
     }
 
@@ -226,8 +229,17 @@ impl Writer {
         }
     }
 
+    /// The folder is where the settings say now: the working directory may be another one than when
+    /// files were last written, or be gone.
+    fn find_folder(&mut self, settings: &Settings) -> Result<(), FolderError> {
+        let found = Folder::of(settings);
+        self.folder = found.map_err(FolderError::io("find", Path::new(".")))?;
+        Ok(())
+    }
+
     fn try_to_begin(&mut self) -> Result<(), FolderError> {
         let settings = self.server.settings.load_full();
+        self.find_folder(&settings)?;
         self.folder.create()?;
         let manifest = self.folder.read_manifest()?.unwrap_or_default();
         let path = self.folder.temporary("incr");

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use super::writer::Event;
+use crate::replication::Reach;
 
 struct Job {
     file: Arc<File>,
-    offset: u64,
+    reach: Reach,
     done: Box<dyn FnOnce() + Send>,
 }
 
@@ -24,20 +25,20 @@ impl Syncer {
     pub(super) fn new(events: Sender<Event>) -> io::Result<Syncer> {
         let (sender, jobs) = channel::<Job>();
         let work = move || {
-            for Job { file, offset, done } in jobs {
+            for Job { file, reach, done } in jobs {
                 let outcome = file.sync_data();
                 done();
                 // Nobody listens when the process ends.
-                drop(events.send(Event::Synced(offset, outcome)));
+                drop(events.send(Event::Synced(reach, outcome)));
             }
         };
         std::thread::Builder::new().name("aof-sync".to_owned()).spawn(work)?;
         Ok(Syncer(sender))
     }
 
-    /// Syncs `file`, which has the log up to `offset`, then calls `done`.
-    pub(super) fn sync(&self, file: Arc<File>, offset: u64, done: impl FnOnce() + Send + 'static) {
-        let sent = self.0.send(Job { file, offset, done: Box::new(done) });
+    /// Syncs `file`, which has everything up to `reach`, then calls `done`.
+    pub(super) fn sync(&self, file: Arc<File>, reach: Reach, done: impl FnOnce() + Send + 'static) {
+        let sent = self.0.send(Job { file, reach, done: Box::new(done) });
         assert!(sent.is_ok(), "the thread lives as long as its owner");
     }
 }

@@ -22,6 +22,7 @@ use crate::config::Settings;
 use crate::config::table::Fsync;
 use crate::engine::unix_time;
 use crate::persist::aof::Manifest;
+use crate::replication::Reach;
 use crate::state::Server;
 use crate::state::aof::Phase;
 use crate::state::conditions::Condition;
@@ -48,8 +49,8 @@ const BEHIND_MAX: u64 = 1024 * 1024 * 1024;
 
 /// What other threads tell this one.
 pub(super) enum Event {
-    /// The file has been synced up to this offset of the log, or not.
-    Synced(u64, io::Result<()>),
+    /// The file has been synced up to this, or not.
+    Synced(Reach, io::Result<()>),
     /// The rewrite of this number has ended.
     Rewritten(u64, io::Result<Written>),
 }
@@ -86,8 +87,8 @@ pub(super) struct Writer {
     /// Rewrites begun so far.
     pub rewrites: u64,
     syncer: Syncer,
-    /// How far the log is safe.
-    synced: u64,
+    /// How far everything is safe.
+    synced: Reach,
     /// When the latest sync began.
     synced_at: Duration,
     /// If every write is waited for: who waits.
@@ -111,7 +112,7 @@ impl Writer {
             open: None,
             rewrite: None,
             rewrites: 0,
-            synced: 0,
+            synced: Reach::default(),
             synced_at: Duration::ZERO,
             crowd: Crowd::default(),
             retry_at: Duration::ZERO,
@@ -166,8 +167,8 @@ impl Writer {
             drop(settings);
             match &self.open {
                 Some(open) if is_idle => {
-                    let end = self.server.log.end();
-                    let from = if self.is_failing() { end } else { open.incremental.written() };
+                    let failing = self.is_failing().then(|| self.server.log.reach());
+                    let from = failing.unwrap_or_else(|| open.incremental.written());
                     if self.server.log.wait_beyond(from, TICK) && always {
                         // A worker on the same core goes on first: its next writes are synced, too.
                         std::thread::yield_now();
@@ -185,7 +186,7 @@ impl Writer {
     fn handle_events(&mut self) {
         loop {
             match self.events.try_recv() {
-                Ok(Event::Synced(offset, Ok(()))) => self.is_safe(offset),
+                Ok(Event::Synced(reach, Ok(()))) => self.is_safe(reach),
                 Ok(Event::Synced(_, Err(error))) => self.fails("sync", &error),
                 Ok(Event::Rewritten(number, outcome)) => self.end_rewrite(number, outcome),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
@@ -196,29 +197,26 @@ impl Writer {
     /// Turns writing on or off as `appendonly` says; begins anew if the log did.
     fn follow_settings(&mut self) {
         let wanted = self.server.settings.load().appendonly;
-        let log = &self.server.log;
-        let is_stale = |open: &Open| !open.incremental.follows(log);
+        let server = Arc::clone(&self.server);
+        let is_stale = |open: &Open| !open.incremental.follows(&server.log);
+        let was_open = self.open.is_some();
         if self.open.as_ref().is_some_and(is_stale) {
             tracing::info!("the dataset was replaced: the append-only file is begun anew");
             self.abandon_rewrite();
             self.drop_open();
         }
-        match (wanted, self.open.is_some()) {
-            (true, false) => {
-                // The working directory may be another one by now.
-                if let Ok(folder) = Folder::of(&self.server.settings.load()) {
-                    self.folder = folder;
-                }
-                self.begin();
-            }
-            (false, true) => {
-                tracing::info!("append-only file turned off");
-                self.abandon_rewrite();
-                self.close();
-                // Whoever still waits has been told by whoever turned it off.
-                self.server.durability.synced(self.server.log.end());
-            }
-            _ => {}
+        if self.open.is_none() {
+            // What is begun later begins with a dataset that has it.
+            server.log.forget_aside(u64::MAX);
+        }
+        if wanted && self.open.is_none() {
+            self.begin();
+        } else if !wanted && was_open {
+            tracing::info!("append-only file turned off");
+            self.abandon_rewrite();
+            self.close();
+            // Whoever still waits has been told by whoever turned it off.
+            server.durability.synced(server.log.reach());
         }
     }
 
@@ -231,7 +229,7 @@ impl Writer {
         let Some(open) = &mut self.open else { return false };
         let now = unix_time();
         let (server, settings) = (Arc::clone(&self.server), self.server.settings.load_full());
-        let (before, end) = (open.incremental.written(), server.log.end());
+        let (before, end) = (open.incremental.written(), server.log.reach());
         let form = form(&settings, now, server.aof.phase());
         let outcome = open.incremental.write(&server.log, end, form);
         let written = open.incremental.written();
@@ -282,10 +280,12 @@ impl Writer {
         let Some(open) = &self.open else { return };
         let aof = &self.server.aof;
         aof.size.store(open.other_bytes + open.incremental.output.end(), Ordering::Relaxed);
-        aof.written.store(open.incremental.written(), Ordering::Relaxed);
+        let Reach { offset, aside } = open.incremental.written();
+        aof.written.store(offset, Ordering::Relaxed);
+        aof.written_aside.store(aside, Ordering::Relaxed);
     }
 
-    fn sync_if_due(&mut self, settings: &Settings, written: u64, now: Duration) {
+    fn sync_if_due(&mut self, settings: &Settings, written: Reach, now: Duration) {
         let aof = &self.server.aof;
         if written == self.synced || aof.phase() != Phase::On {
             return;
@@ -318,7 +318,7 @@ impl Writer {
     }
 
     /// Syncs on a thread of its own.
-    fn begin_sync(&self, written: u64) {
+    fn begin_sync(&self, written: Reach) {
         if let Some(open) = &self.open {
             let syncing = Arc::clone(&self.server);
             let file = Arc::clone(open.incremental.output.file());
@@ -338,9 +338,9 @@ impl Writer {
         }
     }
 
-    /// The log is safe up to `offset`.
-    pub(super) fn is_safe(&mut self, offset: u64) {
-        self.synced = offset;
+    /// Everything is safe up to `reach`.
+    pub(super) fn is_safe(&mut self, reach: Reach) {
+        self.synced = reach;
         if self.server.aof.phase() != Phase::On {
             return;
         }
@@ -349,7 +349,7 @@ impl Writer {
         if self.open.as_ref().is_some_and(is_stale) {
             return;
         }
-        durability.synced(offset);
+        durability.synced(reach);
         // The offset may have become one of a history that is gone.
         if self.open.as_ref().is_some_and(is_stale) {
             durability.begin_anew();
@@ -381,7 +381,7 @@ impl Writer {
     }
 
     /// What failed succeeds again; what failed to be synced was written before this.
-    fn works_again(&mut self, settings: &Settings, written: u64) {
+    fn works_again(&mut self, settings: &Settings, written: Reach) {
         if settings.appendfsync != Fsync::Always
             && let Some(open) = &self.open
         {
@@ -401,7 +401,7 @@ impl Writer {
         let server = Arc::clone(&self.server);
         let alone = server.keyspace.gate().exclusive();
         server.log_if_wanted();
-        let end = server.log.end();
+        let end = server.log.reach();
         drop(alone);
         if let Some(open) = &mut self.open {
             let written = open.incremental.write(&server.log, end, WriteForm::default());
@@ -442,6 +442,6 @@ fn system_text(error: &io::Error) -> String {
 /// Refuses writes while the file is too far behind, whatever its thread is busy with. Called by the
 /// control plane now and then.
 pub(in crate::server) fn watch(server: &Server) {
-    let is_behind = server.aof.behind(server.log.end()) > BEHIND_MAX;
+    let is_behind = server.aof.behind(server.log.reach()) > BEHIND_MAX;
     server.conditions.set(Condition::AOF_BEHIND, is_behind);
 }

@@ -40,7 +40,7 @@ pub(super) fn sizes(lines: &mut Lines, cx: &Ctx<'_>) {
         ("aof_current_size", load(&aof.size)),
         ("aof_base_size", load(&aof.base_size)),
         ("aof_pending_rewrite", u64::from(aof.is_scheduled())),
-        ("aof_buffer_length", aof.behind(cx.server.log.end())),
+        ("aof_buffer_length", aof.behind(cx.server.log.reach())),
         ("aof_pending_bio_fsync", u64::from(aof.is_syncing.load(Ordering::Relaxed))),
         ("aof_delayed_fsync", load(&aof.delayed_syncs)),
     ]);
