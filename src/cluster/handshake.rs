@@ -182,6 +182,7 @@ impl Machine {
         if self.table.me().primary == Some(id) {
             self.follow(id);
         }
-        self.save();
+        // Whoever has moved and forgets where the others have moved to is found by nobody again.
+        self.save_durably();
     }
 }

@@ -169,6 +169,17 @@ fn another_node_at_a_known_address_costs_the_first_one_its_address() {
 }
 
 #[test]
+fn a_new_address_survives_a_power_failure() {
+    let mut stage = Stage::new();
+    let link = stage.accept("10.0.9.2");
+    stage.actions.clear();
+    let header = stage.header_of('b');
+    stage.hear_on(link, header, heartbeat(HeartbeatKind::Ping, vec![]));
+    assert_eq!(stage.ip_of(id('b')), "10.0.9.2");
+    assert!(stage.saved_durably_first());
+}
+
+#[test]
 fn a_second_link_of_a_peer_replaces_the_first() {
     let mut stage = Stage::new();
     stage.ping_from('b', vec![]);
