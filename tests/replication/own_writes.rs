@@ -85,7 +85,11 @@ fn what_a_replica_is_written_survives_a_crash() {
         settle(&primary, &[&replica]);
         is(&mut own, "SADD set 1 2 3 4 5", "(integer) 5");
         own.run("SPOP set");
+        // A message is no data.
+        eventually("everything is written", || info(&replica, "aof_buffer_length") == "0");
+        let size = info(&replica, "aof_current_size");
         is(&mut own, "PUBLISH channel message", "(integer) 0");
+        assert_eq!(info(&replica, "aof_current_size"), size);
         // One of its own that goes, and one that is to stay.
         is(&mut own, "SET short value PX 1", "OK");
         is(&mut own, "SET long value EX 100000", "OK");
@@ -162,7 +166,7 @@ const MUCH: i64 = 50_000;
 #[test]
 fn own_writes_and_the_stream_are_in_the_file_in_the_order_in_which_they_were_run() {
     let primary = start(Redpoll, &[]);
-    let mut replica = replica_of(&primary, &["--worker-threads", "3", "--maxmemory", "1gb"]);
+    let mut replica = replica_of(&primary, &["--worker-threads", "3"]);
     let below = start(Redpoll, &[]);
     follow(&below, replica.port());
     settle(&primary, &[&replica, &below]);

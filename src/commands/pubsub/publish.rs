@@ -67,7 +67,10 @@ fn publish(cx: &mut Ctx<'_>, args: &mut Args<'_>, shard: bool) -> CmdResult<Repl
         cx.server.pubsub.publish(&channel, &message, deliver)
     };
     if cx.view.is_none() {
-        cx.propagate_always();
+        // What is done on a replica only its file hears of, which has no use for messages.
+        if !cx.server.log.is_aside() {
+            cx.propagate_always();
+        }
     } else {
         let (channel, message) = (channel.to_vec(), message.to_vec());
         let request = Request::Publish { channel, message, shard };
