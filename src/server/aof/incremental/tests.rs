@@ -53,6 +53,8 @@ enum Step {
     Write,
     /// It goes on in another file.
     Switch,
+    /// It is a primary for a while, and a replica again.
+    ChangeRole,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -63,6 +65,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => db().prop_map(Step::Own),
         2 => Just(Step::Write),
         1 => Just(Step::Switch),
+        1 => Just(Step::ChangeRole),
     ]
 }
 
@@ -102,18 +105,26 @@ proptest! {
             let names = ["a", "b"].map(|which| format!("{which}{index}"));
             let [one, other] = &names;
             match step {
-                Step::Stream(db) => {
+                Step::Stream(db) if log.is_aside() => {
                     primary.send(&[(db, one)]);
                     expected.push((db, one.clone()));
                 }
-                Step::Transaction(first, second) => {
+                Step::Transaction(first, second) if log.is_aside() => {
                     let all = [(first, "MULTI"), (first, one), (second, other), (second, "EXEC")];
                     primary.send(&all);
                     expected.extend(all.map(|(db, word)| (db, word.to_owned())));
                 }
-                Step::Own(db) => {
+                Step::Own(db) | Step::Stream(db) | Step::Transaction(db, _) => {
                     log.append_command(db, &[one.as_bytes()]);
                     expected.push((db, one.clone()));
+                }
+                Step::ChangeRole if log.is_aside() => {
+                    log.forget_db();
+                    log.set_logging(Logging::On);
+                }
+                Step::ChangeRole => {
+                    primary.db = log.db();
+                    log.set_logging(Logging::Aside);
                 }
                 Step::Write => {
                     open.write(&log, log.reach(), WriteForm::default()).expect("it is written");
