@@ -194,11 +194,12 @@ fn dispose(server: &Server, settings: &Settings, garbage: Vec<Garbage>) {
     }
 }
 
-/// Whether this node decides what is evicted, and may now: a replica leaves it to its primary.
+/// Whether this node decides what is evicted, and may now: a replica leaves it to its primary, and
+/// what goes while the dataset is loaded nobody is told of.
 fn may_evict(server: &Server, settings: &Settings) -> bool {
     let conditions = server.conditions.load();
     let follows = settings.replica_ignore_maxmemory && conditions.contains(Condition::REPLICA);
-    !follows && !conditions.intersects(Condition::STANDSTILL)
+    !follows && !conditions.intersects(Condition::STANDSTILL.union(Condition::LOADING))
 }
 
 /// What the policy looks for; `None` if it evicts nothing.

@@ -66,7 +66,8 @@ impl Sweep {
                     false => return,
                 }
             }
-            if conditions.intersects(Condition::STANDSTILL) {
+            // The dataset may have begun to be loaded since this turn began, which nobody is told.
+            if conditions.intersects(Condition::STANDSTILL.union(Condition::LOADING)) {
                 return;
             }
             let lapsed = |place: Place, removed: Removed<'_>| match removed {

@@ -150,3 +150,23 @@ fn the_janitor_goes_on_when_the_limit_was_lowered() {
     let used = local.server.keyspace.meter().used();
     assert!(used <= LIMIT / 8 && used > LIMIT / 10, "{used}");
 }
+
+/// What goes meanwhile is in no log: replicas, and the file that is being read, would keep it.
+#[test]
+fn nothing_is_evicted_while_the_dataset_is_loaded() {
+    let mut local = local(MaxmemoryPolicy::AllkeysRandom);
+    overfill(&mut local, &[]);
+    let before = evicted(&local);
+    let settings = Settings { maxmemory: LIMIT / 8, ..Settings::clone(&local.server.settings()) };
+    let (mut bailiff, mut rng, clock) = (Bailiff::default(), Rng::from_seed(1), Clock::new());
+    let mut help = |local: &Local| {
+        let (server, settings) = (&*local.server, &settings);
+        bailiff.help(Turn { server, settings, lane: 0, clock: &clock, rng: &mut rng })
+    };
+    local.server.conditions.set(Condition::LOADING, true);
+    help(&local);
+    assert_eq!(evicted(&local), before);
+    local.server.conditions.set(Condition::LOADING, false);
+    help(&local);
+    assert!(evicted(&local) > before);
+}
