@@ -73,7 +73,12 @@ pub(super) fn expiry(usual: Expiry, conditions: Condition) -> Expiry {
 /// waited and were served their replies. `commands` is how many of the connection's own were run.
 /// What else they brought about is the caller's.
 #[inline]
-pub(super) fn close(cx: Ctx<'_>, commands: u64) -> Effects {
+pub(super) fn close(mut cx: Ctx<'_>, commands: u64) -> Effects {
+    // Whoever looks for those who wait may find keys expired when no command follows to tell it.
+    if !cx.db.incidents.is_empty() {
+        cx.settle_incidents();
+        cx.end_unit();
+    }
     let Ctx { mut db, effects, server, stats, .. } = cx;
     // Before the locks are let go, so that the order of the log is that of the changes.
     let mut effects = effects;

@@ -1,5 +1,6 @@
 //! What comes while a connection waits, and what is done with its replies then.
 
+use crate::base::Millis;
 use crate::config::Settings;
 use crate::engine::testing::{Local, show};
 use crate::replication::Logging;
@@ -295,4 +296,21 @@ fn what_was_let_go_is_not_kept_back_for_the_next_write() {
     acknowledge(&local);
     assert_eq!(shown(&local.collect()), ["+OK", "\"2\""]);
     assert!(!local.is_held());
+}
+
+/// Who looks for somebody that waits may find that the key's time is over: it is gone for all.
+#[test]
+fn a_key_that_has_expired_when_a_waiter_looks_at_it_is_gone_in_the_log_too() {
+    let mut local = Local::default();
+    local.server.log.set_logging(Logging::On);
+    let mut waiting = local.another(1);
+    assert!(waiting.feed(b"SELECT 1\r\nBLPOP k 0\r\n").len() == 1);
+    local.check("RPUSH k a => :1\nPEXPIRE k 10 => :1");
+    local.pass(Millis(20));
+    local.check("SWAPDB 0 1 => +OK");
+    assert!(waiting.collect().is_empty());
+    let logged = local.server.log.read(0, usize::MAX).expect("all is kept").concat();
+    let logged = String::from_utf8_lossy(&logged).into_owned();
+    assert!(logged.ends_with("$3\r\nDEL\r\n$1\r\nk\r\n"), "{logged}");
+    local.check("SELECT 1 => +OK\nDBSIZE => :0");
 }
