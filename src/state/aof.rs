@@ -173,6 +173,11 @@ impl Aof {
         self.rewriting.store(false, Ordering::Release);
     }
 
+    /// It was ended by somebody who has no use for it: no failure, as in Redis.
+    pub fn rewrite_is_given_up(&self) {
+        self.rewriting.store(false, Ordering::Release);
+    }
+
     /// Notes why the file cannot be written, or that it can.
     pub fn set_failure(&self, failure: Option<String>) {
         *self.failure.lock() = failure;

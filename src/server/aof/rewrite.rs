@@ -22,6 +22,7 @@ use super::writer::{Event, Open, Writer};
 use crate::base::Millis;
 use crate::base::error::with_causes;
 use crate::config::Settings;
+use crate::config::table::Fsync;
 use crate::engine::unix_time;
 use crate::keyspace::Walk;
 use crate::persist::aof::{Manifest, Part};
@@ -328,8 +329,30 @@ impl Writer {
             let safe = open.incremental.written();
             aof.set_phase(Phase::On);
             self.is_safe(safe);
+            self.catch_up();
         }
         Ok(())
+    }
+
+    /// With `always`: what was answered while nothing could be made safe is on the disk before
+    /// anybody is told that the beginning is over.
+    fn catch_up(&mut self) {
+        let server = Arc::clone(&self.server);
+        if server.settings.load().appendfsync != Fsync::Always {
+            return;
+        }
+        // Whoever is answered without waiting is inside, or has been.
+        let alone = server.keyspace.gate().exclusive();
+        let end = server.log.reach();
+        drop(alone);
+        let Some(open) = &mut self.open else { return };
+        match open.incremental.write(&server.log, end, WriteForm::default()) {
+            Ok(()) => {
+                self.sync_now();
+                self.is_safe(end);
+            }
+            Err(error) => self.fails("write to", &error),
+        }
     }
 
     /// Gives the incremental file that was written while there was no base its place.
@@ -354,6 +377,6 @@ impl Writer {
         rewrite.stop.store(true, Ordering::Release);
         drop(rewrite.thread.join());
         folder::remove(&rewrite.temporary);
-        self.server.aof.rewrite_ends(now(), false);
+        self.server.aof.rewrite_is_given_up();
     }
 }

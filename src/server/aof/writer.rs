@@ -202,8 +202,8 @@ impl Writer {
         let was_open = self.open.is_some();
         if self.open.as_ref().is_some_and(is_stale) {
             tracing::info!("the dataset was replaced: the append-only file is begun anew");
-            self.abandon_rewrite();
             self.drop_open();
+            self.abandon_rewrite();
         }
         if self.open.is_none() {
             // What is begun later begins with a dataset that has it.
@@ -213,8 +213,10 @@ impl Writer {
             self.begin();
         } else if !wanted && was_open {
             tracing::info!("append-only file turned off");
-            self.abandon_rewrite();
+            // In this order: who looks meanwhile, and has it turned on again, sees a rewrite until
+            // one can be seen to be wanted.
             self.close();
+            self.abandon_rewrite();
             // Whoever still waits has been told by whoever turned it off.
             server.durability.synced(server.log.reach());
         }
@@ -371,7 +373,7 @@ impl Writer {
     }
 
     /// Refuses writes until what failed succeeds.
-    fn fails(&mut self, what: &'static str, error: &io::Error) {
+    pub(super) fn fails(&mut self, what: &'static str, error: &io::Error) {
         self.rest();
         if !self.is_failing() {
             tracing::error!(%error, "could not {what} the append-only file: writes are refused");
