@@ -149,9 +149,10 @@ impl Aof {
     }
 
     pub fn rewrite_begins(&self, now: Millis) {
-        self.scheduled.store(false, Ordering::Release);
         self.rewrite_began.store(now.0, Ordering::Release);
+        // In this order: at no moment there seems to be nothing to do.
         self.rewriting.store(true, Ordering::Release);
+        self.scheduled.store(false, Ordering::Release);
     }
 
     /// It cannot begin now: it is asked for again.

@@ -4,6 +4,8 @@
 //! `REDPOLL_ROUNDS` crashes as many primaries; without it a few, to know that it works.
 //! `REDPOLL_ROUNDS_SEED` says when each crashes and what is written (1).
 
+mod all_kinds;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 

@@ -34,7 +34,7 @@ struct Queue {
     popped: i64,
 }
 
-fn variable(name: &str, otherwise: u64) -> u64 {
+pub fn variable(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
 }
 

@@ -2,6 +2,7 @@
 //! what was acknowledged survives crashes, cut-off files and full disks.
 
 mod aof_crash;
+mod aof_crash_of_all;
 mod aof_dataset;
 mod aof_files;
 mod aof_full_disk;

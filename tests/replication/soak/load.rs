@@ -5,7 +5,7 @@ use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fastrand::Rng;
-use support::script::{Generator, Step};
+use support::script::Generator;
 use support::{Client, Kind, TestServer, Value, encode, grammar};
 
 use super::world::World;
@@ -134,7 +134,7 @@ impl Load {
         let Ok(mut client) = Client::try_connect(port) else { return };
         let mut rng = Rng::with_seed(seed);
         let script = self.generator.script(rng.u64(..));
-        let mut script = script.into_iter().filter(|step| !hangs_on_chance(step));
+        let mut script = script.into_iter().filter(|step| !step.hangs_on_chance());
         let mut left = rng.usize(0..COMMANDS_MAX);
         while left > 0 {
             let count = rng.usize(1..=left.min(PIPELINE_MAX));
@@ -197,10 +197,4 @@ fn restored(client: &mut Client, rng: &mut Rng) -> io::Result<Option<Vec<u8>>> {
         words.push(b"REPLACE");
     }
     Ok(Some(encode(&words)))
-}
-
-/// A range by member of a sorted set whose scores differ: what it holds hangs on chance in Redis.
-fn hangs_on_chance(step: &Step) -> bool {
-    let is_lex = |word: &Vec<u8>| word.to_ascii_uppercase().windows(3).any(|part| part == b"LEX");
-    step.words.iter().any(is_lex)
 }

@@ -12,6 +12,7 @@ mod cluster;
 mod contents;
 mod dataset;
 pub mod grammar;
+mod ledger;
 mod ports;
 mod process;
 pub mod script;
@@ -26,6 +27,7 @@ pub use cluster::{
 };
 pub use contents::{Contents, ask_all, contents, contents_without, differences};
 pub use dataset::{digest, knows};
+pub use ledger::{Ledger, Sent};
 pub use ports::free_port;
 pub use process::{program_exists, redis_cli, run_to_end};
 pub use server::{Kind, TestServer, is_usual_reference, reference, start_oracle};

@@ -11,11 +11,12 @@ use crate::state::conditions::Condition;
 pub(super) fn status(lines: &mut Lines, cx: &Ctx<'_>) {
     let aof = &cx.server.aof;
     let word = |well: bool| if well { "ok" } else { "err" };
-    let is_rewriting = aof.is_rewriting();
     // The thread may not know yet that the file is wanted.
     let is_loading = cx.server.conditions.load().contains(Condition::LOADING);
     let is_to_begin = cx.settings.appendonly && aof.phase() == Phase::Off && !is_loading;
     let is_scheduled = aof.is_scheduled() || is_to_begin;
+    // After that: what has begun since then is seen here.
+    let is_rewriting = aof.is_rewriting();
     lines.numbers(&[
         ("aof_enabled", u64::from(cx.settings.appendonly)),
         ("aof_rewrite_in_progress", u64::from(is_rewriting)),
