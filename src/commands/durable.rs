@@ -4,8 +4,12 @@ use super::{Ctx, Reply};
 use crate::base::Millis;
 use crate::replication::Reach;
 use crate::resp::Encoder;
-use crate::spec::CmdResult;
+use crate::spec::{CmdError, CmdResult};
 use crate::state::durability::{Durability, Need};
+
+/// What WAITAOF answers who wants this node's file, if there is none.
+pub const NO_FILE: CmdError =
+    CmdError::text("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
 
 /// What WAIT and WAITAOF answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

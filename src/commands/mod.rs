@@ -43,7 +43,7 @@ pub mod zset;
 pub use args::{Args, Once, Token};
 pub use blocking::{Blocking, Ready, Wanted};
 pub use context::{Ctx, Effects, Inner, Reply};
-pub use durable::{GETACK, Report, WantedDurable};
+pub use durable::{GETACK, NO_FILE, Report, WantedDurable};
 pub use follow::Followers;
 pub use limits::limits_of;
 pub use table::{Registered, Table};

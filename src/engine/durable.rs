@@ -7,15 +7,17 @@
 
 use smallvec::{SmallVec, smallvec};
 
+use super::session::{DEMOTED, Nudge, Session, UNBLOCKED, Wait as Waiting};
+use super::worker::Worker;
 use crate::base::Millis;
-use crate::commands::{Ctx, Followers, Report};
+use crate::commands::{Ctx, Followers, NO_FILE, Report};
 use crate::config::Settings;
 use crate::config::table::Fsync;
-use crate::replication::Reach;
 use crate::resp::{Encoder, Mark};
-use crate::state::Server;
+use crate::spec::CmdError;
 use crate::state::aof::Phase;
 use crate::state::durability::{Durability, Need};
+use crate::state::{ClientFlags, Server};
 
 /// What a write whose time is over is answered.
 const NOT_ACKNOWLEDGED: &str =
@@ -26,8 +28,24 @@ const NOT_ACKNOWLEDGED: &str =
 pub(super) struct Wait {
     pub ticket: u64,
     pub deadline: Option<Millis>,
-    pub reach: Reach,
+    pub need: Need,
     pub outcome: Outcome,
+}
+
+/// How a wait ends.
+enum End {
+    /// Everything is safe.
+    Met,
+    /// Nobody waits any longer, safe or not.
+    Late,
+    Failed(CmdError),
+}
+
+/// What becomes of a wait when something has changed.
+enum Next {
+    Ends(End),
+    /// It goes on, for this.
+    Needs(Need),
 }
 
 /// What happens when the wait is over.
@@ -93,12 +111,94 @@ impl Wait {
         matches!(self.outcome, Outcome::Release(_))
     }
 
-    /// What is sent when the wait is over; `met`: because everything is safe.
-    pub(super) fn finish(self, met: bool, gate: &Durability, out: &mut Encoder) {
+    /// What is sent when the wait is over.
+    fn finish(self, end: End, gate: &Durability, out: &mut Encoder) {
+        match (self.outcome, end) {
+            (Outcome::Report(_), End::Failed(error)) => out.error(error.wire()),
+            (Outcome::Report(report), _) => report.write(out, gate, self.need.reach),
+            (Outcome::Release(_), End::Met) => {}
+            (Outcome::Release(replies), _) => replies.refuse(out),
+        }
+    }
+
+    /// This node is a replica from now on. No replica of its own will acknowledge what it wrote;
+    /// what waits for the disk alone is written there still.
+    fn demoted(&self, error: CmdError) -> Next {
         match self.outcome {
-            Outcome::Report(report) => report.write(out, gate, self.reach),
-            Outcome::Release(replies) if !met => replies.refuse(out),
-            Outcome::Release(_) => {}
+            Outcome::Report(_) => Next::Ends(End::Failed(error)),
+            Outcome::Release(_) if self.need.replicas > 0 => Next::Ends(End::Late),
+            Outcome::Release(_) => Next::Needs(self.need),
+        }
+    }
+
+    /// The settings may be others: what they ask for no longer is waited for no longer.
+    fn look_again(&self, settings: &Settings, gate: &Durability) -> Next {
+        let mut need = self.need;
+        match self.outcome {
+            Outcome::Report(_) if need.on_disk && !settings.appendonly => {
+                return Next::Ends(End::Failed(NO_FILE));
+            }
+            Outcome::Report(_) => {}
+            Outcome::Release(_) => {
+                need.on_disk &= settings.appendonly && settings.appendfsync == Fsync::Always;
+                need.replicas = need.replicas.min(settings.min_replicas_to_ack as usize);
+            }
+        }
+        if gate.is_met(&need) { Next::Ends(End::Met) } else { Next::Needs(need) }
+    }
+}
+
+impl Session {
+    /// Whether the connection still has to wait for writes to be safe, after `nudge`.
+    pub(super) fn is_waiting_for_safety(
+        &mut self,
+        worker: &mut Worker,
+        nudge: Option<Nudge>,
+    ) -> bool {
+        let Some(Waiting::Durable(wait)) = &mut self.wait else { return false };
+        let is_over = wait.deadline.is_some_and(|deadline| deadline <= worker.clock.time().0);
+        let gate = &worker.server.durability;
+        let next = match nudge {
+            Some(Nudge::Safe) => Next::Ends(End::Met),
+            Some(Nudge::Unblock(true)) if !wait.holds_output() => {
+                Next::Ends(End::Failed(UNBLOCKED))
+            }
+            Some(Nudge::Unblock(false)) if !wait.holds_output() => Next::Ends(End::Late),
+            Some(Nudge::Demoted) => wait.demoted(DEMOTED),
+            _ if is_over => Next::Ends(End::Late),
+            Some(Nudge::Recheck) => wait.look_again(worker.settings.load(), gate),
+            _ => return true,
+        };
+        let end = match next {
+            Next::Ends(end) => end,
+            Next::Needs(need) => {
+                if need != wait.need {
+                    gate.leave(self.client.shared.id, wait.ticket);
+                    wait.need = need;
+                    gate.enter(need, &self.client.shared, wait.ticket);
+                }
+                return true;
+            }
+        };
+        self.end_wait_for_safety(worker, end, nudge);
+        false
+    }
+
+    fn end_wait_for_safety(&mut self, worker: &Worker, end: End, nudge: Option<Nudge>) {
+        let Some(Waiting::Durable(wait)) = self.wait.take() else { return };
+        let gate = &worker.server.durability;
+        if nudge != Some(Nudge::Safe) {
+            gate.leave(self.client.shared.id, wait.ticket);
+        }
+        self.stop_waiting();
+        let mark = self.out.mark();
+        let reports = !wait.holds_output();
+        wait.finish(end, gate, &mut self.out);
+        if reports {
+            if nudge == Some(Nudge::Demoted) {
+                self.client.set(ClientFlags::CLOSE_AFTER_REPLY, true);
+            }
+            self.drop_unwanted_reply(mark);
         }
     }
 }

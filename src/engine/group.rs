@@ -264,7 +264,7 @@ impl Waits<'_> {
     fn until_met(&mut self, need: Need, deadline: Option<Millis>, outcome: Outcome) -> Wait {
         *self.tickets += 1;
         self.server.durability.enter(need, &self.client.shared, *self.tickets);
-        Wait::Durable(durable::Wait { ticket: *self.tickets, deadline, reach: need.reach, outcome })
+        Wait::Durable(durable::Wait { ticket: *self.tickets, deadline, need, outcome })
     }
 }
 

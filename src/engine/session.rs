@@ -20,8 +20,9 @@ use crate::state::{Client, ClientFlags, Mail, Server};
 /// Requests parsed before the first of them runs.
 const PARSED_MAX: usize = 256;
 /// What who waits in a blocking command is told when nobody will write any more.
-const UNBLOCKED: CmdError = CmdError::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
-const DEMOTED: CmdError = CmdError::text(
+pub(super) const UNBLOCKED: CmdError =
+    CmdError::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+pub(super) const DEMOTED: CmdError = CmdError::text(
     "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
 );
 /// Requests run before other connections of the worker get their turn.
@@ -71,7 +72,7 @@ impl Wait {
 /// Why a wait has to be looked at again, the weightiest last: that must not be forgotten over
 /// another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Nudge {
+pub(super) enum Nudge {
     Recheck,
     /// This node has become a replica.
     Demoted,
@@ -352,7 +353,7 @@ impl Session {
         matches!(self.wait, Some(Wait::Answer(_))) || self.holds_output()
     }
 
-    fn stop_waiting(&mut self) {
+    pub(super) fn stop_waiting(&mut self) {
         self.wait = None;
         self.client.set(ClientFlags::BLOCKED.union(ClientFlags::UNBLOCKABLE), false);
     }
@@ -402,35 +403,6 @@ impl Session {
             Err(error) => self.out.error(error.wire()),
         }
         self.drop_unwanted_reply(mark);
-        false
-    }
-
-    /// As [`Session::is_waiting`], for writes to be safe.
-    fn is_waiting_for_safety(&mut self, worker: &mut Worker, nudge: Option<Nudge>) -> bool {
-        let is_over = self.deadline().is_some_and(|deadline| deadline <= worker.clock.time().0);
-        let met = matches!(nudge, Some(Nudge::Safe));
-        let unblocked = matches!(nudge, Some(Nudge::Unblock(_) | Nudge::Demoted));
-        let unblocked = unblocked && !self.holds_output();
-        if !met && !is_over && !unblocked {
-            return true;
-        }
-        if let Some(Wait::Durable(wait)) = self.wait.take() {
-            let gate = &worker.server.durability;
-            if !met {
-                gate.leave(self.client.shared.id, wait.ticket);
-            }
-            self.stop_waiting();
-            let mark = self.out.mark();
-            let reports = !wait.holds_output();
-            if unblocked && matches!(nudge, Some(Nudge::Unblock(true))) {
-                self.out.error(UNBLOCKED.wire());
-            } else {
-                wait.finish(met, gate, &mut self.out);
-            }
-            if reports {
-                self.drop_unwanted_reply(mark);
-            }
-        }
         false
     }
 

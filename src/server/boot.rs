@@ -119,6 +119,9 @@ fn serve(loaded: Loaded) -> Result<(), StartError> {
     let follows = follow_at_start(&server);
     let is_loading = loads_aof || follows || snapshot::is_there(&server);
     server.conditions.set(Condition::LOADING, is_loading);
+    if !is_loading {
+        server.log_if_wanted();
+    }
     let lane = server.identity.worker_threads + 1;
     let replication =
         ReplicationThread::start(Arc::clone(&server), lane).map_err(StartError::Thread)?;

@@ -150,7 +150,17 @@ impl ControlLoop {
                 self.replicator.order(Order::RenameHistory { waiting });
                 return Ok(true);
             }
-            Request::ConfigSet { pairs, caller } => self.config_set(&pairs, caller)?,
+            Request::ConfigSet { pairs, caller } => {
+                let before = self.server.settings.load().min_replicas_to_ack;
+                let answer = self.config_set(&pairs, caller)?;
+                let after = self.server.settings.load().min_replicas_to_ack;
+                if after != before && !self.server.replication.is_replica() {
+                    // It holds for whatever is written after the answer.
+                    self.replicator.order(Order::FollowSettings { waiting });
+                    return Ok(true);
+                }
+                answer
+            }
             Request::ConfigRewrite => self.config_rewrite(),
             Request::Acl(request) => acl::serve(&self.server, request),
             Request::Pause(pause) => {

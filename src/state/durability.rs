@@ -56,9 +56,13 @@ struct Line {
     waker: Option<Waker>,
 }
 
+/// As an offset on the disk: nothing is there, not even the beginning.
+const NOTHING: u64 = u64::MAX;
+
 /// See the module's head.
 #[derive(Debug)]
 pub struct Durability {
+    /// Or [`NOTHING`].
     on_disk: AtomicU64,
     /// As [`Reach::aside`]: each of the two is met by itself.
     aside_on_disk: AtomicU64,
@@ -77,7 +81,7 @@ impl Durability {
     #[must_use]
     pub fn new(workers: usize) -> Durability {
         Durability {
-            on_disk: AtomicU64::new(0),
+            on_disk: AtomicU64::new(NOTHING),
             aside_on_disk: AtomicU64::new(0),
             replicas: Mutex::default(),
             lines: (0..=workers).map(|_| Mutex::default()).collect(),
@@ -97,7 +101,16 @@ impl Durability {
 
     /// Another history was begun: nothing of its log is on disk, whatever was of the one before.
     pub fn begin_anew(&self) {
-        self.on_disk.store(0, Ordering::SeqCst);
+        self.on_disk.store(NOTHING, Ordering::SeqCst);
+    }
+
+    /// What writes have to wait for has changed: whoever waits looks again.
+    pub fn recheck(&self) {
+        for line in &self.lines {
+            let waiting: Vec<_> =
+                line.lock().pending.iter().map(|one| Arc::clone(&one.client)).collect();
+            waiting.iter().for_each(|client| client.post(Mail::Recheck));
+        }
     }
 
     /// Replica number `replica` has applied the log up to `applied` and has it on its disk up to
@@ -120,14 +133,20 @@ impl Durability {
     /// Up to where the log is on disk.
     #[must_use]
     pub fn synced_to(&self) -> u64 {
-        self.on_disk.load(Ordering::SeqCst)
+        match self.on_disk.load(Ordering::SeqCst) {
+            NOTHING => 0,
+            offset => offset,
+        }
     }
 
     /// Whether everything is on disk up to `reach`.
     #[must_use]
     pub fn is_on_disk(&self, reach: Reach) -> bool {
-        self.on_disk.load(Ordering::SeqCst) >= reach.offset
-            && self.aside_on_disk.load(Ordering::SeqCst) >= reach.aside
+        let on_disk = self.on_disk.load(Ordering::SeqCst);
+        let in_log = on_disk != NOTHING && on_disk >= reach.offset;
+        // What is aside alone does not go with the log.
+        let is_aside = reach.offset == 0 && reach.aside > 0;
+        (in_log || is_aside) && self.aside_on_disk.load(Ordering::SeqCst) >= reach.aside
     }
 
     /// Replicas that have applied the log up to `offset`, and those that have it on disk.

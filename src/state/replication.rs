@@ -268,16 +268,18 @@ impl Server {
     }
 
     /// Has effects logged if somebody wants them: on a primary with a backlog or an append-only
-    /// file. What a replica does of its own only its append-only file gets. Call it under the
+    /// file, or where writes wait for replicas: an offset is what they wait for, also while there
+    /// is none. What a replica does of its own only its append-only file gets. Call it under the
     /// exclusive gate.
     pub fn log_if_wanted(&self) {
         let role = self.replication.lock();
         let is_primary = role.upstream.is_none();
         let keeps = role.backlog_after.is_some();
         drop(role);
-        let is_kept = self.settings.load().appendonly;
+        let settings = self.settings.load();
+        let (is_kept, is_awaited) = (settings.appendonly, settings.min_replicas_to_ack > 0);
         self.log.set_logging(match is_primary {
-            true if keeps || is_kept => Logging::On,
+            true if keeps || is_kept || is_awaited => Logging::On,
             false if is_kept => Logging::Aside,
             _ => Logging::Off,
         });

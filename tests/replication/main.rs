@@ -4,6 +4,7 @@
 mod clusters;
 mod copies;
 mod failures;
+mod gate;
 mod gates;
 mod limits;
 mod nodes;

@@ -2,7 +2,7 @@
 
 use crate::base::Millis;
 use crate::base::number::parse_i64;
-use crate::commands::{Args, Command, Ctx, Reply, Report};
+use crate::commands::{Args, Command, Ctx, NO_FILE, Reply, Report};
 use crate::spec::{Arg, Arity, Categories, CmdError, CmdResult, CommandSpec, Flags, Group};
 use crate::state::durability::Need;
 
@@ -70,12 +70,11 @@ fn waitaof(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
              replicas are just local and are not propagated.",
         ));
     }
-    let replica_disks = usize::try_from(args.int()?).map_err(|_| CmdError::NotPositive)?;
+    let replica_disks = args.int().ok().and_then(|count| usize::try_from(count).ok());
+    let replica_disks = replica_disks.ok_or(CmdError::NotPositive)?;
     let deadline = deadline(cx, args)?;
     if on_disk && !cx.settings.appendonly {
-        return Err(CmdError::text(
-            "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
-        ));
+        return Err(NO_FILE);
     }
     let need = Need { reach: cx.client.logged_to, on_disk, replica_disks, ..Need::default() };
     cx.wait_durable(need, deadline, Report::Disks)

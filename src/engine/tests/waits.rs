@@ -314,3 +314,77 @@ fn a_key_that_has_expired_when_a_waiter_looks_at_it_is_gone_in_the_log_too() {
     assert!(logged.ends_with("$3\r\nDEL\r\n$1\r\nk\r\n"), "{logged}");
     local.check("SELECT 1 => +OK\nDBSIZE => :0");
 }
+
+/// Without a replica nobody has the write: it is not answered as if one had.
+#[test]
+fn a_write_waits_for_the_first_replica() {
+    let mut local =
+        Local::with_settings(Settings { min_replicas_to_ack: 1, ..Settings::default() });
+    local.server.log_if_wanted();
+    assert!(local.feed(b"SET k v\r\n").is_empty());
+    assert!(local.is_held());
+    acknowledge(&local);
+    assert_eq!(shown(&local.collect()), ["+OK"]);
+}
+
+const NOT_ACKNOWLEDGED: &str =
+    "-NOACK The write was applied here, but not acknowledged by enough replicas in time";
+
+#[test]
+fn who_waits_for_safety_is_told_that_the_node_has_become_a_replica() {
+    let demoted = "-UNBLOCKED force unblock from blocking operation, instance state changed \
+        (master -> replica?)";
+    for (wait, told) in
+        [("SET k v", NOT_ACKNOWLEDGED), ("WAIT 1 0", demoted), ("WAITAOF 0 1 0", demoted)]
+    {
+        let mut local = careful();
+        local.feed(b"SET a b\r\n");
+        acknowledge(&local);
+        assert_eq!(shown(&local.collect()), ["+OK"]);
+        local.server.durability.forget_replica(1);
+        assert!(local.feed(format!("{wait}\r\n").as_bytes()).is_empty());
+        assert_eq!(shown(&local.deliver(Mail::Demoted)), [told], "{wait}");
+        assert_eq!(local.is_closing(), told == demoted, "{wait}");
+        assert_eq!(local.server.durability.waiting(), 0);
+    }
+}
+
+#[test]
+fn what_the_settings_ask_for_no_longer_is_waited_for_no_longer() {
+    let always = crate::config::table::Fsync::Always;
+    let settings = Settings {
+        min_replicas_to_ack: 2,
+        appendonly: true,
+        appendfsync: always,
+        ..Settings::default()
+    };
+    let mut local = Local::with_settings(settings.clone());
+    local.server.log_if_wanted();
+    local.server.aof.set_phase(crate::state::aof::Phase::On);
+    assert!(local.feed(b"SET k v\r\n").is_empty());
+    let mut change = |settings: Settings| {
+        local.server.put_in_force(std::sync::Arc::new(settings));
+        local.server.durability.recheck();
+        shown(&local.collect())
+    };
+    assert!(change(settings.clone()).is_empty());
+    assert!(change(Settings { min_replicas_to_ack: 0, ..settings.clone() }).is_empty());
+    assert_eq!(change(Settings { appendonly: false, min_replicas_to_ack: 0, ..settings }), ["+OK"]);
+    assert_eq!(local.server.durability.waiting(), 0);
+}
+
+#[test]
+fn the_file_is_no_longer_waited_for_when_there_is_none() {
+    let on = Settings { appendonly: true, ..Settings::default() };
+    let mut local = Local::with_settings(on);
+    local.server.log_if_wanted();
+    local.check("WAITAOF 0 0 0 => [:0 :0]");
+    assert!(local.feed(b"WAITAOF 1 0 0\r\n").is_empty(), "not even the beginning is there");
+    local.server.durability.recheck();
+    assert!(local.collect().is_empty());
+    local.server.put_in_force(std::sync::Arc::default());
+    local.server.durability.recheck();
+    let refusal = "-ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+    assert_eq!(shown(&local.collect()), [refusal]);
+    local.check("WAITAOF 0 x 0 => -ERR value is out of range, must be positive");
+}

@@ -217,8 +217,8 @@ impl Writer {
             // one can be seen to be wanted.
             self.close();
             self.abandon_rewrite();
-            // Whoever still waits has been told by whoever turned it off.
-            server.durability.synced(server.log.reach());
+            server.durability.begin_anew();
+            server.durability.recheck();
         }
     }
 

@@ -56,6 +56,10 @@ pub(super) enum Order {
         done: oneshot::Sender<u64>,
     },
     ResumeWrites,
+    /// `min-replicas-to-ack` was changed.
+    FollowSettings {
+        waiting: Option<Waiting>,
+    },
     Stop,
 }
 

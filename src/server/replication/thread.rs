@@ -103,7 +103,7 @@ impl Owner {
                 loop {
                     tokio::select! {
                         biased;
-                        order = orders.recv() => match set_pause(&server, order) {
+                        order = orders.recv() => match perform_aside(&server, order) {
                             None => {}
                             Some(order) => break Turn::Order(order),
                         },
@@ -116,7 +116,7 @@ impl Owner {
             } else {
                 tokio::select! {
                     biased;
-                    order = orders.recv() => match set_pause(&server, order) {
+                    order = orders.recv() => match perform_aside(&server, order) {
                         None => Turn::Tick,
                         Some(order) => Turn::Order(order),
                     },
@@ -158,7 +158,10 @@ impl Owner {
                 self.server.replication.lock().identity = identity;
                 waiting
             }
-            Order::PauseWrites { .. } | Order::ResumeWrites | Order::Stop => None,
+            Order::PauseWrites { .. }
+            | Order::ResumeWrites
+            | Order::FollowSettings { .. }
+            | Order::Stop => None,
         };
         if let Some(waiting) = waiting {
             Waiting::answer(waiting, Ok(Value::ok()));
@@ -234,8 +237,8 @@ impl Owner {
     }
 }
 
-/// Performs an order about writes, which leaves role and link as they are; gives any other back.
-fn set_pause(server: &Server, order: Option<Order>) -> Option<Option<Order>> {
+/// Performs an order that leaves role and link as they are; gives any other back.
+fn perform_aside(server: &Server, order: Option<Order>) -> Option<Option<Order>> {
     match order {
         Some(Order::PauseWrites { done }) => {
             server.conditions.set(Condition::HANDOVER, true);
@@ -246,6 +249,15 @@ fn set_pause(server: &Server, order: Option<Order>) -> Option<Option<Order>> {
             }
         }
         Some(Order::ResumeWrites) => handover::resume_writes(server),
+        Some(Order::FollowSettings { waiting }) => {
+            let alone = server.keyspace.gate().exclusive();
+            server.log_if_wanted();
+            drop(alone);
+            server.durability.recheck();
+            if let Some(waiting) = waiting {
+                waiting.answer(Ok(Value::ok()));
+            }
+        }
         other => return Some(other),
     }
     None

@@ -39,7 +39,9 @@ pub(in crate::server) enum LoadError {
 /// # Errors
 /// See [`LoadError`]; part of the keys may be there then.
 pub(in crate::server) fn load_at_start(server: &Server) -> Result<(), LoadError> {
-    load(server, Manner { resumes: true, merges: false })
+    load(server, Manner { resumes: true, merges: false })?;
+    server.log_if_wanted();
+    Ok(())
 }
 
 /// How a file is loaded.
