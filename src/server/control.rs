@@ -192,7 +192,9 @@ impl ControlLoop {
                 self.saver.foreground(&self.server, waiting);
                 return Ok(true);
             }
-            Request::BackgroundSave { schedule } => self.saver.background(&self.server, schedule),
+            Request::BackgroundSave { schedule, later } => {
+                self.saver.background(&self.server, schedule, later)
+            }
             Request::Reload(how) => {
                 self.reload(how, waiting)?;
                 return Ok(true);

@@ -37,6 +37,8 @@ pub enum Request {
     /// BGSAVE.
     BackgroundSave {
         schedule: bool,
+        /// Not now, as in a transaction.
+        later: bool,
     },
     /// DEBUG RELOAD: the dataset goes to the disk and comes back.
     Reload(Reload),

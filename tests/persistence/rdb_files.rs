@@ -46,6 +46,23 @@ fn a_save_point_that_is_reached_saves() {
 }
 
 #[test]
+fn what_a_transaction_asks_for_is_saved_after_it() {
+    let server = TestServer::start(&[]);
+    let mut client = server.client();
+    for command in ["MULTI", "SET a 1", "BGREWRITEAOF", "BGSAVE", "BGSAVE SCHEDULE"] {
+        client.run(command);
+    }
+    let replies: Vec<String> =
+        client.run("EXEC").items().iter().map(support::Value::text).collect();
+    let rewriting = "Background append only file rewriting scheduled";
+    let saving = "Background saving scheduled";
+    assert_eq!(replies, ["OK", rewriting, saving, saving]);
+    eventually("it is saved", || info(&mut client, "rdb_changes_since_last_save") == "0");
+    eventually("it is rewritten", || info(&mut client, "aof_rewrites") == "1");
+    assert!(server.folder().join("dump.rdb").exists());
+}
+
+#[test]
 fn writes_are_refused_after_a_background_save_failed() {
     let server = TestServer::start(&["--save", "3600 100", "--dbfilename", "taken"]);
     let mut client = server.client();

@@ -19,7 +19,10 @@ pub const BGREWRITEAOF: Command = Command::new(
 );
 
 fn bgrewriteaof(cx: &mut Ctx<'_>, _: &mut Args<'_>) -> CmdResult<Reply> {
-    match cx.server.aof.ask_for_rewrite(cx.server.keyspace.is_walked()) {
+    let server = cx.server;
+    let is_saving = server.persistence.saves.lock().began.is_some();
+    let is_busy = is_saving || server.keyspace.is_walked() || cx.execution.is_some();
+    match server.aof.ask_for_rewrite(is_busy) {
         Asked::Started => Ok(Reply::Simple("Background append only file rewriting started")),
         Asked::Scheduled => Ok(Reply::Simple("Background append only file rewriting scheduled")),
         Asked::Refused => {

@@ -48,7 +48,7 @@ fn bgsave(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     if args.left() > 0 {
         return Err(CmdError::Syntax);
     }
-    cx.ask(Request::BackgroundSave { schedule })
+    cx.ask(Request::BackgroundSave { schedule, later: cx.execution.is_some() })
 }
 
 pub const LASTSAVE: Command = Command::new(

@@ -83,7 +83,7 @@ impl Saver {
         self.running.is_some() || server.keyspace.is_walked()
     }
 
-    /// BGSAVE.
+    /// BGSAVE: at once, unless it is to be `later`.
     ///
     /// # Errors
     /// If a snapshot is being made, or the append-only file rewritten and it is not to be later.
@@ -91,15 +91,17 @@ impl Saver {
         &mut self,
         server: &Arc<Server>,
         schedule: bool,
+        later: bool,
     ) -> CmdResult<Value> {
         if self.running.is_some() {
             return Err(BUSY);
         }
-        if server.aof.is_rewriting() {
-            if schedule {
-                self.next = Some(Purpose::Background);
-                return Ok(Value::Simple("Background saving scheduled".into()));
-            }
+        let is_rewriting = server.aof.is_rewriting();
+        if later || schedule && is_rewriting {
+            self.next = Some(Purpose::Background);
+            return Ok(Value::Simple("Background saving scheduled".into()));
+        }
+        if is_rewriting {
             return Err(REWRITING);
         }
         if server.keyspace.is_walked() {
