@@ -127,6 +127,23 @@ fn a_password_is_given_to_the_primary() {
     }
 }
 
+#[test]
+fn a_replica_goes_with_the_user_that_it_came_as() {
+    for kind in [Redis, Redpoll] {
+        let (primary, replica) = (start(Redpoll, &[]), start(kind, &[]));
+        tell(&primary, "ACL SETUSER copier on >secret +psync +replconf +ping");
+        tell(&replica, "CONFIG SET masteruser copier masterauth secret");
+        follow(&replica, primary.port());
+        settle(&primary, &[&replica]);
+        tell(&primary, "ACL SETUSER other on");
+        tell(&primary, "ACL SETUSER copier >another");
+        assert_eq!(info(&primary, "connected_slaves"), "1");
+        assert_eq!(primary.client().run("ACL DELUSER copier").int(), 1);
+        eventually("it is cut off", || info(&replica, "master_link_status") == "down");
+        eventually("it is gone", || info(&primary, "connected_slaves") == "0");
+    }
+}
+
 /// How far the history before was on the disk says nothing of the one that takes its place.
 #[test]
 fn what_a_replica_has_on_its_disk_is_counted_anew_with_a_copy() {

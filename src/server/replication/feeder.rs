@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::copy::{Event, Waiting};
 use super::{Replicator, now};
+use crate::acl::User;
 use crate::base::Millis;
 use crate::base::number::parse_i64;
 use crate::engine::Session;
@@ -46,6 +47,8 @@ enum End {
     Garbled,
     #[error("the connection was killed")]
     Killed,
+    #[error("the replica's user is gone")]
+    NoUser,
     #[error("the replica was silent for repl-timeout")]
     Silent,
     #[error("the replica is behind by more than its output limit")]
@@ -63,6 +66,8 @@ struct Feeder<'a> {
     server: &'a Server,
     replicator: &'a Replicator,
     client: Arc<ClientShared>,
+    /// Who has authenticated it.
+    user: Option<Arc<User>>,
     announced: Announced,
     ask: Ask,
     /// Acknowledgements so far.
@@ -94,6 +99,7 @@ pub(in crate::server) async fn feed<S>(
         server,
         replicator,
         client: Arc::clone(&client),
+        user: session.client.user.clone(),
         announced: *session.client.announced.clone(),
         ask,
         acks: Cell::new(0),
@@ -124,10 +130,19 @@ impl Feeder<'_> {
         poll_fn(|cx| {
             let mut mail = VecDeque::new();
             self.client.collect(cx.waker(), &mut mail);
-            let killed = mail.iter().any(|mail| matches!(mail, Mail::Kill));
-            if killed { Poll::Ready(End::Killed) } else { Poll::Pending }
+            let end = mail.iter().find_map(|mail| match mail {
+                Mail::Kill => Some(End::Killed),
+                Mail::UserChanged if self.user_is_gone() => Some(End::NoUser),
+                _ => None,
+            });
+            end.map_or(Poll::Pending, Poll::Ready)
         })
         .await
+    }
+
+    fn user_is_gone(&self) -> bool {
+        let Some(own) = &self.user else { return false };
+        self.server.acl.users().get(&own.name).is_none_or(|user| user.id != own.id)
     }
 
     /// Ends when the replica is silent for too long, or too far behind.
@@ -289,18 +304,14 @@ impl Feeder<'_> {
         reader
     }
 
-    /// Where the replica says that it is.
+    /// Where the replica says that it is: the port is 0 if it has not said.
     fn address(&self) -> (String, u16) {
-        let (ip, port) = self.client.peer.rsplit_once(':').unwrap_or_default();
+        let (ip, _) = self.client.peer.rsplit_once(':').unwrap_or_default();
         let ip = match self.announced.ip.as_str() {
             "" => ip.trim_matches(['[', ']']).to_owned(),
             announced => announced.to_owned(),
         };
-        let port = match self.announced.port {
-            0 => port.parse().unwrap_or_default(),
-            announced => announced,
-        };
-        (ip, port)
+        (ip, self.announced.port)
     }
 
     /// Lists the replica.
