@@ -207,6 +207,20 @@ fn snapshots_made_for_copies_are_removed_where_nothing_is_persisted() {
 }
 
 #[test]
+fn a_copy_is_counted_as_what_was_loaded_last() {
+    for kind in [Redis, Redpoll] {
+        for mode in ["disabled", "swapdb"] {
+            let primary = start(Redpoll, &[]);
+            let replica = start(kind, &["--repl-diskless-load", mode]);
+            assert!(primary.client().run("MSET a 1 b 2 c 3").is_ok());
+            follow(&replica, primary.port());
+            settle(&primary, &[&replica]);
+            assert_eq!(info(&replica, "rdb_last_load_keys_loaded"), "3", "{kind:?} {mode}");
+        }
+    }
+}
+
+#[test]
 fn functions_in_a_copy_are_left_out() {
     let source = "#!lua name=l\nredis.register_function('f', function() return 1 end)";
     for mode in ["disabled", "swapdb"] {

@@ -9,6 +9,7 @@ use crate::config::Settings;
 use crate::replication::Logging;
 use crate::resp::Value;
 use crate::state::conditions::Condition;
+use crate::state::replication::Link;
 use crate::state::{Mail, Request};
 
 fn simple(text: &'static str) -> Value {
@@ -211,4 +212,16 @@ fn a_write_that_is_not_acknowledged_in_time_is_an_error() {
     let refused = "-NOACK The write was applied here, but not acknowledged by enough replicas in \
                    time";
     assert_eq!(shown, ["nil", refused, "\"v\""]);
+}
+
+/// What is known of a copy is told from the moment it is asked for.
+#[test]
+fn a_copy_that_has_not_come_yet_is_of_unknown_length() {
+    let mut local = Local::default();
+    local.server.follow_primary("nowhere".to_owned(), 1, Millis(0));
+    local.server.replication.lock().set_link(Link::Sync, Millis(0));
+    let info = show(&local.run(&["INFO", "replication"]));
+    for line in ["total_bytes:-1", "read_bytes:0", "left_bytes:-1", "perc:-0.00"] {
+        assert!(info.contains(&format!("master_sync_{line}\\r\\n")), "{info}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::sync::atomic::Ordering;
 
 use crate::base::Millis;
 use crate::commands::limits_of;
@@ -106,6 +107,9 @@ fn fill_into<R: Read>(
     let mut host = CopyHost { server, db: 0, keep_alive };
     let Filled { outcome, .. } = fill(server, keyspace, source, &mut host)?;
     tracing::info!(keys = outcome.keys, "full copy loaded");
+    let loaded = &server.persistence.loaded;
+    loaded.keys_loaded.store(outcome.keys, Ordering::Relaxed);
+    loaded.keys_expired.store(0, Ordering::Relaxed);
     Ok(Copied { db: host.db, keys: outcome.keys })
 }
 

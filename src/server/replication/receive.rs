@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -15,6 +15,8 @@ use crate::replication::transfer::{Body, Framing, TransferError};
 
 /// Read at a time.
 const READ_BYTES: usize = 256 * 1024;
+/// Synced to the disk whenever so much was received, lest the end of a copy takes long.
+const SYNC_BYTES: usize = 8 << 20;
 /// A line of the handshake is no longer than this.
 const LINE_MAX: usize = 1023;
 
@@ -118,10 +120,16 @@ impl Wire {
     ) -> Result<Received, Cut> {
         let mut received = Received::create()?;
         let (mut body, mut content) = (Body::new(framing), Vec::new());
+        let mut unsynced = 0;
         loop {
             let taken = body.take(&self.buffer, &mut content);
             self.buffer.advance(taken.used);
             received.file.write_all(&content)?;
+            unsynced += content.len();
+            if unsynced >= SYNC_BYTES {
+                received.file.sync_data()?;
+                unsynced = 0;
+            }
             content.clear();
             told(&body);
             if taken.is_complete {
@@ -148,17 +156,18 @@ impl Received {
     }
 
     /// Removes the file that was kept under this name.
-    pub(super) fn remove(&self, name: &std::path::Path) {
+    pub(super) fn remove(&self, name: &Path) {
         if let Err(error) = fs::remove_file(self.path.with_file_name(name)) {
             tracing::warn!(%error, "a full copy's file was not removed");
         }
     }
 
-    /// Gives the file its name.
-    pub(super) fn keep(&mut self, name: &std::path::Path) -> io::Result<()> {
+    /// Gives the file its name, and so replaces another: only when all of it is on the disk.
+    pub(super) fn keep(&mut self, name: &Path) -> io::Result<()> {
+        self.file.sync_data()?;
         fs::rename(&self.path, self.path.with_file_name(name))?;
         self.is_kept = true;
-        Ok(())
+        File::open(self.path.parent().unwrap_or(Path::new(".")))?.sync_all()
     }
 }
 

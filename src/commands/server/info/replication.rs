@@ -45,6 +45,14 @@ fn of_replica(lines: &mut Lines, cx: &Ctx<'_>, role: &Role, upstream: &Upstream)
     let applied = if is_up || role.has_history { cx.server.log.end() } else { 1 };
     lines.put("slave_read_repl_offset", if is_up { upstream.received } else { applied });
     lines.put("slave_repl_offset", applied);
+    if upstream.link == Link::Sync && upstream.transfer.is_none() {
+        // A copy is being made for this node: nobody knows how large it will be.
+        lines.put("master_sync_total_bytes", -1);
+        lines.put("master_sync_read_bytes", 0);
+        lines.put("master_sync_left_bytes", -1);
+        lines.put("master_sync_perc", "-0.00");
+        lines.put("master_sync_last_io_seconds_ago", heard);
+    }
     if let Some(transfer) = upstream.transfer {
         let total = transfer.total.unwrap_or(0);
         let percent =
