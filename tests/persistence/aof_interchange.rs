@@ -226,3 +226,29 @@ fn what_is_pending_although_it_was_deleted_survives_a_rewrite() {
         assert!(other.client().run("TTL stream").int() > 0);
     }
 }
+
+/// There are no functions here: the data beside them is loaded all the same.
+#[test]
+fn functions_in_the_file_are_left_out() {
+    let library = "#!lua name=l\nredis.register_function('f', function() return 1 end)";
+    for preamble in ["yes", "no"] {
+        let directives = ["--aof-use-rdb-preamble", preamble];
+        let Some(theirs) = start(Kind::Redis, &directives) else { return };
+        let mut client = theirs.client();
+        client.run("SET before 1");
+        assert!(!client.call(&["FUNCTION", "LOAD", library]).is_error());
+        rewrite(&mut client);
+        assert!(!client.call(&["FUNCTION", "LOAD", "REPLACE", library]).is_error());
+        client.run("SET after 2");
+        drop(client);
+        let mut theirs = theirs;
+        theirs.stop();
+        let mut ours = TestServer::stopped(Kind::Redpoll, &DEBUG);
+        copy(&theirs.folder().join("appendonlydir"), &ours.folder().join("appendonlydir"));
+        ours.restart();
+        eventually("it is loaded", || ours.client().run("PING").text() == "PONG");
+        let mut client = ours.client();
+        assert_eq!(client.run("MGET before after").to_string(), "[\"1\", \"2\"]");
+        assert!(ours.log().contains("functions were left out"));
+    }
+}
