@@ -150,17 +150,7 @@ impl ControlLoop {
                 self.replicator.order(Order::RenameHistory { waiting });
                 return Ok(true);
             }
-            Request::ConfigSet { pairs, caller } => {
-                let before = self.server.settings.load().min_replicas_to_ack;
-                let answer = self.config_set(&pairs, caller)?;
-                let after = self.server.settings.load().min_replicas_to_ack;
-                if after != before && !self.server.replication.is_replica() {
-                    // It holds for whatever is written after the answer.
-                    self.replicator.order(Order::FollowSettings { waiting });
-                    return Ok(true);
-                }
-                answer
-            }
+            Request::ConfigSet { pairs, caller } => return self.serve_set(&pairs, caller, waiting),
             Request::ConfigRewrite => self.config_rewrite(),
             Request::Acl(request) => acl::serve(&self.server, request),
             Request::Pause(pause) => {
@@ -192,9 +182,7 @@ impl ControlLoop {
                 self.saver.foreground(&self.server, waiting);
                 return Ok(true);
             }
-            Request::BackgroundSave { schedule, later } => {
-                self.saver.background(&self.server, schedule, later)
-            }
+            Request::BackgroundSave(start) => self.saver.background(&self.server, start),
             Request::Reload(how) => {
                 self.reload(how, waiting)?;
                 return Ok(true);
@@ -259,6 +247,24 @@ impl ControlLoop {
         settings.replicaof = primary
             .map(|(host, port)| PrimaryAddress { host: host.clone().into_bytes(), port: *port });
         self.server.put_in_force(Arc::new(settings));
+    }
+
+    fn serve_set(
+        &mut self,
+        pairs: &[(Vec<u8>, Vec<u8>)],
+        caller: Caller,
+        waiting: Option<Waiting>,
+    ) -> Result<bool, ControlError> {
+        let before = self.server.settings.load().min_replicas_to_ack;
+        let answer = self.config_set(pairs, caller)?;
+        let after = self.server.settings.load().min_replicas_to_ack;
+        if after != before && !self.server.replication.is_replica() {
+            // It holds for whatever is written after the answer.
+            self.replicator.order(Order::FollowSettings { waiting });
+        } else {
+            answer_to(waiting, answer);
+        }
+        Ok(true)
     }
 
     fn config_set(

@@ -35,11 +35,7 @@ pub enum Request {
     /// FLUSHALL with save points: answered when the empty dataset is on the disk.
     SaveFlushed,
     /// BGSAVE.
-    BackgroundSave {
-        schedule: bool,
-        /// Not now, as in a transaction.
-        later: bool,
-    },
+    BackgroundSave(Start),
     /// DEBUG RELOAD: the dataset goes to the disk and comes back.
     Reload(Reload),
     /// DEBUG LOADAOF: the dataset is replaced by what is in the append-only file.
@@ -108,6 +104,16 @@ impl LocalKeys for LocalFacts {
     fn is_empty(&self) -> bool {
         self.is_empty
     }
+}
+
+/// When a snapshot that was asked for is begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    Now,
+    /// When the append-only file is no longer rewritten.
+    WhenPossible,
+    /// When the transaction is over that asked for it.
+    Later,
 }
 
 /// How CLIENT PAUSE holds commands back.

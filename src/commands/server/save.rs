@@ -3,6 +3,7 @@
 use crate::commands::{Args, Command, Ctx, Reply};
 use crate::spec::{Arg, Arity, Categories, CmdError, CmdResult, CommandSpec, Flags, Group, Plan};
 use crate::state::Request;
+use crate::state::control::Start;
 
 pub const SAVE: Command = Command::new(
     CommandSpec {
@@ -48,7 +49,11 @@ fn bgsave(cx: &mut Ctx<'_>, args: &mut Args<'_>) -> CmdResult<Reply> {
     if args.left() > 0 {
         return Err(CmdError::Syntax);
     }
-    cx.ask(Request::BackgroundSave { schedule, later: cx.execution.is_some() })
+    cx.ask(Request::BackgroundSave(match cx.execution {
+        Some(_) => Start::Later,
+        None if schedule => Start::WhenPossible,
+        None => Start::Now,
+    }))
 }
 
 pub const LASTSAVE: Command = Command::new(

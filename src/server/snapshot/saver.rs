@@ -15,7 +15,7 @@ use crate::resp::Value;
 use crate::spec::{CmdError, CmdResult};
 use crate::state::Server;
 use crate::state::conditions::Condition;
-use crate::state::control::Waiting;
+use crate::state::control::{Start, Waiting};
 
 /// After a failure the next attempt is not made earlier than this.
 const RETRY_AFTER: Millis = Millis(5_000);
@@ -83,21 +83,20 @@ impl Saver {
         self.running.is_some() || server.keyspace.is_walked()
     }
 
-    /// BGSAVE: at once, unless it is to be `later`.
+    /// BGSAVE.
     ///
     /// # Errors
     /// If a snapshot is being made, or the append-only file rewritten and it is not to be later.
     pub(in crate::server) fn background(
         &mut self,
         server: &Arc<Server>,
-        schedule: bool,
-        later: bool,
+        start: Start,
     ) -> CmdResult<Value> {
         if self.running.is_some() {
             return Err(BUSY);
         }
         let is_rewriting = server.aof.is_rewriting();
-        if later || schedule && is_rewriting {
+        if start == Start::Later || start == Start::WhenPossible && is_rewriting {
             self.next = Some(Purpose::Background);
             return Ok(Value::Simple("Background saving scheduled".into()));
         }
