@@ -174,6 +174,29 @@ pub fn refusal(server: &TestServer, more: &[&str]) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
+/// Both would write to one place.
+#[test]
+fn no_other_process_writes_to_the_files() {
+    let mut server = TestServer::start(&ALWAYS);
+    let mut client = server.client();
+    let refused = |server: &TestServer| {
+        let said = refusal(server, &["--appendfsync", "always"]);
+        assert!(said.contains("another process"), "{said}");
+    };
+    fill(&mut client);
+    refused(&server);
+    rewrite(&mut client);
+    add(&mut client);
+    refused(&server);
+    assert!(client.run("DEBUG LOADAOF").is_ok());
+    add(&mut client);
+    let before = digest(&mut client);
+    server.kill();
+    server.restart();
+    assert_eq!(digest(&mut server.client()), before);
+    refused(&server);
+}
+
 #[test]
 fn a_cut_off_end_is_dropped_or_refused() {
     let mut server = TestServer::start(&[&ALWAYS[..], &["--aof-space-ahead", "0"]].concat());

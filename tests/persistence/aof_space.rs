@@ -128,7 +128,7 @@ fn a_write_that_was_torn_is_none() {
     server.restart();
     assert_eq!(server.client().run("GET value").text(), "9".repeat(4000));
     let (file, after) = sizes(&server);
-    assert_eq!((file, after), (written, written));
+    assert!(file == after && (written..written + 64).contains(&after), "{file}, {after}");
     // What was synced is not cut off, whatever has become of it.
     server.client().call(&["SET", "value", &"y".repeat(4000)]);
     server.client().call(&["SET", "value", "z"]);

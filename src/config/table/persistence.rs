@@ -65,7 +65,8 @@ macro_rules! persistence {
             appendfsync: Fsync = Fsync::EverySecond, Choice, AtRuntime;
 
             /// With `appendfsync always`: for how many bytes space is written ahead in the
-            /// append-only file, so that a sync need not note its growth. Zero does without.
+            /// append-only file, so that a sync need not note its growth. Zero does without;
+            /// no space is made for writes that come to more than an eighth of it at once.
             ///
             /// Space is lines of `#`, which every server skips that knows annotations; what is not
             /// used of it goes when the file is closed. Redis has no such setting.

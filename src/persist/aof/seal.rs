@@ -6,15 +6,19 @@
 //!
 //! Blocks that a crash of the machine leaves unwritten are such space, too, even in the midst of a
 //! command. So each write into it ends with a seal, an annotation that says how many bytes there
-//! are since the last one and what their CRC-64 is; a seal of no bytes begins:
+//! are since the last one and what their CRC-64 is. Seals of no bytes begin and end that:
 //!
 //! ```text
 //! #SEAL:0:0000000000000000 CRLF
 //! *3 CRLF $3 CRLF SET CRLF ... #SEAL:62:85d59c3ab0f1f1f5 CRLF
 //! ############################################################### LF
+//!
+//! #SEAL:0:ffffffffffffffff CRLF, where the space was given back
 //! ```
 //!
-//! [`ending`] finds what is whole of a file that ends with space.
+//! Each of these is on the disk before anything follows it. So a file that ends with space has
+//! nothing behind its latest seal but what was being written, unless that seal is an end.
+//! [`ending`] finds what is whole of such a file.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -27,8 +31,8 @@ pub const LINE_BYTES: u64 = 64;
 /// A seal has no more bytes than this.
 pub const SEAL_MAX: u64 = 64;
 const MARK: &[u8] = b"#SEAL:";
-/// Bytes behind a torn write in which seals are looked for.
-const LOOK_BYTES: u64 = 128 * 1024 * 1024;
+/// Behind the latest seal there is not more than twice the most space that may be wanted.
+const LOOK_BYTES: u64 = 129 * 1024 * 1024;
 
 /// What a seal says of the bytes before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,13 +42,15 @@ pub struct Seal {
 }
 
 impl Seal {
-    /// Of these bytes.
+    /// From here on all is sealed.
+    pub const BEGIN: Seal = Seal { len: 0, crc: 0 };
+    /// What follows is not sealed.
+    pub const END: Seal = Seal { len: 0, crc: u64::MAX };
+
+    /// Of these bytes, of which there are some.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Seal {
-        let crc = match bytes {
-            [] => 0,
-            bytes => crc_fast::checksum(CrcAlgorithm::Crc64Redis, bytes),
-        };
+        let crc = crc_fast::checksum(CrcAlgorithm::Crc64Redis, bytes);
         Seal { len: bytes.len() as u64, crc }
     }
 
@@ -113,10 +119,15 @@ impl Checker {
         }
     }
 
-    /// There is a seal, up to the offset `end`; whether it is of what came before it.
+    /// There is a seal, up to the offset `end`; whether it is of what came before it. If nobody
+    /// knows where that begins, it is believed.
     pub(super) fn meet(&mut self, seal: Seal, end: u64) -> bool {
+        if seal == Seal::END {
+            *self = Checker::default();
+            return true;
+        }
         let since = self.since.take().map(|(digest, len)| Seal { len, crc: digest.finalize() });
-        let holds = seal.len == 0 || since == Some(seal);
+        let holds = seal.len == 0 || since.is_none_or(|since| since == seal);
         if holds {
             self.since = Some((Digest::new(CrcAlgorithm::Crc64Redis), 0));
             self.start = end;
@@ -124,7 +135,7 @@ impl Checker {
         holds
     }
 
-    /// The end of the latest seal that holds.
+    /// The end of the latest seal that holds; 0 if there is none, or it is an end.
     pub(super) fn sealed(&self) -> u64 {
         self.start
     }
@@ -139,13 +150,16 @@ pub struct Ending {
     pub is_torn: bool,
 }
 
-/// How a file of commands ends; `None` if without space, or without a seal before it.
+/// How a file of commands ends; `None` if without space, or what is before it is not sealed.
 ///
 /// # Errors
 /// If it cannot be read, or is spoilt before its latest seal.
 pub fn ending<F: Read + Seek>(file: &mut F, size: u64) -> Result<Option<Ending>, ScanError> {
     let failed = |offset: u64| move |cause: io::Error| ScanError::Read { offset, cause };
-    if !ends_with_space(file, size).map_err(failed(size))? {
+    let last = read_from(file, size.saturating_sub(LINE_BYTES)).map_err(failed(size))?;
+    let ends_with_space = last == space(size.saturating_sub(LINE_BYTES), size);
+    let is_unwritten = last.iter().all(|&byte| byte == 0);
+    if size < LINE_BYTES || !(ends_with_space || is_unwritten) {
         return Ok(None);
     }
     file.rewind().map_err(failed(0))?;
@@ -166,19 +180,27 @@ pub fn ending<F: Read + Seek>(file: &mut F, size: u64) -> Result<Option<Ending>,
         return Ok(None);
     }
     let Some(error) = error else { return Ok(Some(Ending { sealed, is_torn })) };
-    // A write that was torn is the last one.
-    file.seek(SeekFrom::Start(sealed)).map_err(failed(sealed))?;
-    let mut tail = Vec::new();
-    (&mut *file).take(LOOK_BYTES).read_to_end(&mut tail).map_err(failed(sealed))?;
-    if has_seal(&tail) { Err(error) } else { Ok(Some(Ending { sealed, is_torn: true })) }
+    if size - sealed > LOOK_BYTES {
+        return Err(error);
+    }
+    let tail = read_from(file, sealed).map_err(failed(sealed))?;
+    // Space of which not all got through, because the machine stopped before it was of use.
+    let is_blank = tail.iter().all(|byte| b"#\n\0".contains(byte));
+    match (is_blank, ends_with_space) {
+        (true, _) => Ok(Some(Ending { sealed, is_torn: false })),
+        (false, false) => Ok(None),
+        // A write that was torn is the last one.
+        (false, true) if has_seal(&tail) => Err(error),
+        (false, true) => Ok(Some(Ending { sealed, is_torn: true })),
+    }
 }
 
-fn ends_with_space<F: Read + Seek>(file: &mut F, size: u64) -> io::Result<bool> {
-    let Some(start) = size.checked_sub(LINE_BYTES) else { return Ok(false) };
+/// What a file has from `start` on.
+fn read_from<F: Read + Seek>(file: &mut F, start: u64) -> io::Result<Vec<u8>> {
     file.seek(SeekFrom::Start(start))?;
-    let mut tail = Vec::new();
-    (&mut *file).take(LINE_BYTES).read_to_end(&mut tail)?;
-    Ok(tail == space(start, size))
+    let mut bytes = Vec::new();
+    file.take(LOOK_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Whether somewhere in these bytes there is a seal of other bytes of them. Where that would take

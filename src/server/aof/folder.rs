@@ -2,7 +2,7 @@
 //! leaves a folder that can be loaded.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ pub(super) enum FolderError {
         #[source]
         cause: ManifestError,
     },
+    #[error("another process writes to {path}")]
+    Locked { path: String },
 }
 
 impl FolderError {
@@ -124,15 +126,21 @@ impl Folder {
 
     /// Creates an empty file, or empties what a failed attempt left.
     pub(super) fn create_file(&self, path: &Path) -> Result<File, FolderError> {
-        let create = || File::options().write(true).create(true).truncate(true).open(path);
-        create().map_err(FolderError::io("create", path))
+        let file = open_locked(path)?;
+        file.set_len(0).map_err(FolderError::io("empty", path))?;
+        Ok(file)
     }
 
     /// Opens an incremental file to go on in it.
     pub(super) fn open_file(&self, part: &Part) -> Result<File, FolderError> {
-        let path = self.file(&part.name);
-        let opened = File::options().write(true).create(true).truncate(false).open(&path);
-        opened.map_err(FolderError::io("open", &path))
+        open_locked(&self.file(&part.name))
+    }
+
+    /// Keeps other processes from the file that would be gone on in, for as long as it is held.
+    pub(super) fn lock(&self) -> Result<Option<File>, FolderError> {
+        let manifest = self.read_manifest()?.unwrap_or_default();
+        let last = manifest.increments.last().map(|part| self.file(&part.name));
+        last.filter(|path| path.exists()).map(|path| open_locked(&path)).transpose()
     }
 
     /// Bytes of all files that make up the dataset.
@@ -197,6 +205,19 @@ impl Folder {
             tracing::warn!(%error, "old files are left behind");
         }
         Ok(())
+    }
+}
+
+/// Opens a file to write to it, which no other process may do: both would write to one place.
+fn open_locked(path: &Path) -> Result<File, FolderError> {
+    let opened = File::options().write(true).create(true).truncate(false).open(path);
+    let file = opened.map_err(FolderError::io("open", path))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            Err(FolderError::Locked { path: path.display().to_string() })
+        }
+        // Not all file systems have locks.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
     }
 }
 

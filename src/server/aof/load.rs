@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::base;
 use super::folder::{Folder, FolderError};
+use super::output::Output;
 use crate::base::Millis;
 use crate::config::Settings;
 use crate::engine::{Replay, unix_time};
-use crate::persist::aof::seal;
+use crate::persist::aof::seal::{self, Ending};
 use crate::persist::aof::{Item, Manifest, ScanError, Scanner};
 use crate::persist::rdb::{Fault, RdbError, file, is_rdb};
 use crate::server::snapshot::{Done, Host, Source, Target, fill};
@@ -117,8 +118,8 @@ impl Loader<'_> {
         let mut size = file.metadata().map_err(read)?.len();
         let mut head = Vec::new();
         file.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(read)?;
-        if is_last && !is_rdb(&head) {
-            size = self.without_space(path, &mut file, size)?;
+        if !is_rdb(&head) {
+            size = self.without_space(path, &mut file, size, is_last)?;
         }
         file.rewind().map_err(read)?;
         self.replay.restart();
@@ -149,21 +150,36 @@ impl Loader<'_> {
 
     /// Cuts off space that was written ahead, and what a crash left of a write into it; the size
     /// of the file then.
-    fn without_space(&self, path: &Path, file: &mut File, size: u64) -> Result<u64, LoadError> {
-        let shown = path.display().to_string();
-        match seal::ending(file, size) {
-            Ok(None) => Ok(size),
-            Ok(Some(ending)) => {
-                if ending.is_torn {
-                    let error = LoadError::Torn { path: shown };
-                    self.cut_off(path, ending.sealed, true, error)?;
-                } else {
-                    shorten(path, ending.sealed)?;
-                }
-                Ok(ending.sealed)
-            }
-            Err(cause) => Err(LoadError::Content { path: shown, cause }),
+    fn without_space(
+        &self,
+        path: &Path,
+        file: &mut File,
+        size: u64,
+        is_last: bool,
+    ) -> Result<u64, LoadError> {
+        let shown = || path.display().to_string();
+        let Ending { sealed, is_torn } = match seal::ending(file, size) {
+            Ok(None) => return Ok(size),
+            Ok(Some(ending)) => ending,
+            Err(cause) => return Err(LoadError::Content { path: shown(), cause }),
+        };
+        if is_torn {
+            self.may_be_cut(is_last, LoadError::Torn { path: shown() })?;
+            tell_of_cut(path, sealed);
         }
+        let file = File::options().write(true).open(path);
+        let file = file.map_err(|cause| LoadError::Read { path: shown(), cause })?;
+        let mut output = Output::sealed(file, sealed, size);
+        match output.finish() {
+            Ok(()) => Ok(output.end()),
+            // There is no room for more than what was there.
+            Err(_) => shorten(path, sealed).map(|()| sealed),
+        }
+    }
+
+    /// Whether the end of a file may be done without.
+    fn may_be_cut(&self, is_last: bool, error: LoadError) -> Result<(), LoadError> {
+        if is_last && self.server.settings.load().aof_load_truncated { Ok(()) } else { Err(error) }
     }
 
     /// Does without the end of a file, if that may be.
@@ -174,12 +190,9 @@ impl Loader<'_> {
         is_last: bool,
         error: LoadError,
     ) -> Result<(), LoadError> {
-        if !is_last || !self.server.settings.load().aof_load_truncated {
-            return Err(error);
-        }
+        self.may_be_cut(is_last, error)?;
         shorten(path, safe_end)?;
-        let shown = path.display().to_string();
-        tracing::warn!(path = shown, bytes = safe_end, "the file was cut off: its end is dropped");
+        tell_of_cut(path, safe_end);
         Ok(())
     }
 
@@ -256,6 +269,11 @@ impl Loader<'_> {
         batch.shrink_to(2 * RUN_BYTES);
         outcome.map_err(|_| LoadError::Stuck { path: path.display().to_string(), offset })
     }
+}
+
+fn tell_of_cut(path: &Path, bytes: u64) {
+    let path = path.display().to_string();
+    tracing::warn!(path, bytes, "the file was cut off: its end is dropped");
 }
 
 /// Cuts off what is behind the first `size` bytes of a file.

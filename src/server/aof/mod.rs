@@ -86,7 +86,9 @@ pub(super) fn prepare(before: &Settings, after: &Settings) -> Result<(), SetErro
 
 /// Loads the dataset and goes on in the files it came from.
 fn begin(server: &Arc<Server>, writer: &mut Writer, quit: &AtomicBool) -> Result<(), LoadError> {
+    let lock = writer.folder.lock()?;
     let manifest = Loader::new(Arc::clone(server), writer.lane, quit).load(&writer.folder)?;
+    drop(lock);
     // What was run once is not counted again.
     server.stats.worker(writer.lane).reset();
     Ok(writer.adopt(manifest)?)

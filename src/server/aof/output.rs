@@ -3,29 +3,81 @@
 //! Whatever happens, the file holds whole writes: one that did not get through is taken back, and
 //! made again later. See [`seal`] for why there may be space behind the end, and what is in it.
 
+use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use crate::persist::aof::seal::{self, LINE_BYTES, SEAL_MAX, Seal};
 
+/// Space is made for writes of which at least so many fit into it: others it would cost more than
+/// it saves.
+const WRITES_MIN: u64 = 8;
+/// Where there was no room for space it is not tried again for so many writes.
+const SKIP_WITHOUT_ROOM: u32 = 1000;
+
+/// What a file is asked to do.
+pub(super) trait Medium {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    fn set_len(&self, size: u64) -> io::Result<()>;
+    fn sync_data(&self) -> io::Result<()>;
+}
+
+impl Medium for File {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        FileExt::write_all_at(self, bytes, offset)
+    }
+
+    fn set_len(&self, size: u64) -> io::Result<()> {
+        File::set_len(self, size)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        File::sync_data(self)
+    }
+}
+
 /// See the module's head. It belongs to one thread; others may sync the file.
-pub(super) struct Output {
-    file: Arc<File>,
+pub(super) struct Output<M = File> {
+    file: Arc<M>,
     /// Where the next write begins.
     end: u64,
     /// Where space that was written ahead ends; `end` if there is none.
     space_end: u64,
+    /// The file is not longer than this.
+    size: u64,
+    /// What is written is sealed, and the file says so.
+    is_sealed: bool,
+    /// Something in the space was not synced.
+    is_unsynced: Cell<bool>,
+    /// A sync failed: what was written before it may be lost, whatever later ones say.
+    is_doubtful: Cell<bool>,
+    /// For so many writes no space is made.
+    skip: u32,
 }
 
-impl Output {
+impl<M: Medium> Output<M> {
     /// Goes on behind the `size` bytes of a file.
-    pub(super) fn new(file: File, size: u64) -> Output {
-        Output { file: Arc::new(file), end: size, space_end: size }
+    pub(super) fn new(file: M, size: u64) -> Output<M> {
+        Output {
+            file: Arc::new(file),
+            end: size,
+            space_end: size,
+            size,
+            is_sealed: false,
+            is_unsynced: Cell::new(false),
+            is_doubtful: Cell::new(false),
+            skip: 0,
+        }
     }
 
-    pub(super) fn file(&self) -> &Arc<File> {
+    /// Goes on behind the first `end` bytes of a file, which are sealed, instead of what is there.
+    pub(super) fn sealed(file: M, end: u64, size: u64) -> Output<M> {
+        Output { size, is_sealed: true, ..Output::new(file, end) }
+    }
+
+    pub(super) fn file(&self) -> &Arc<M> {
         &self.file
     }
 
@@ -38,21 +90,28 @@ impl Output {
     /// synced, `ahead` is for how many bytes there should be space; 0 is none.
     ///
     /// # Errors
-    /// What the system reports; what is left of `bytes` is to be written again.
+    /// What the system reports; `bytes` are to be written again.
     pub(super) fn put(&mut self, bytes: &mut Vec<u8>, ahead: u64) -> io::Result<()> {
         let len = bytes.len() as u64;
         if len == 0 {
             return Ok(());
         }
-        if len > ahead || !self.has_space(len + SEAL_MAX, ahead)? {
+        // Only the last write may be torn.
+        if self.is_unsynced.get() {
+            self.sync()?;
+        }
+        if ahead == 0 || !self.has_space(len, ahead)? {
             self.trim()?;
-            return self.append(bytes);
+            self.append(bytes)?;
+            bytes.clear();
+            return Ok(());
         }
         Seal::of(bytes).write(self.end, bytes);
         let outcome = self.file.write_all_at(bytes, self.end);
         match outcome {
             Ok(()) => {
                 self.end += bytes.len() as u64;
+                self.is_unsynced.set(true);
                 bytes.clear();
             }
             Err(_) => bytes.truncate(len as usize),
@@ -60,16 +119,44 @@ impl Output {
         outcome
     }
 
+    /// Has all that was written survive a crash.
+    ///
+    /// # Errors
+    /// What the system reports, or that a sync failed before.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        if self.is_doubtful.get() {
+            return Err(io::Error::other("an earlier sync failed"));
+        }
+        let outcome = self.file.sync_data();
+        self.is_doubtful.set(outcome.is_err());
+        self.is_unsynced.set(outcome.is_err());
+        outcome
+    }
+
+    /// Nobody has been promised that all syncs succeed.
+    pub(super) fn forgive(&self) {
+        self.is_doubtful.set(false);
+    }
+
     /// Gives back the space that was not used.
     ///
     /// # Errors
     /// What the system reports.
     pub(super) fn trim(&mut self) -> io::Result<()> {
-        if self.space_end > self.end {
+        if self.size > self.end {
             self.file.set_len(self.end)?;
-            self.space_end = self.end;
+            (self.space_end, self.size) = (self.end, self.end);
+        }
+        if self.is_sealed {
+            self.mark(Seal::END)?;
+            self.is_sealed = false;
         }
         Ok(())
+    }
+
+    /// Somebody else may have cut the file off behind what was written.
+    pub(super) fn forget_space(&mut self) {
+        (self.space_end, self.size) = (self.end, u64::MAX);
     }
 
     /// Gives back unused space and has all that was written survive a crash.
@@ -78,119 +165,70 @@ impl Output {
     /// What the system reports.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         self.trim()?;
-        self.file.sync_data()
+        self.sync()
     }
 
-    /// Sees that there is space for `len` bytes, and more behind them: a file ends with space as
-    /// long as something may be written into it. False if there is no room for that.
+    /// Sees that there is space for `len` bytes and their seal, and more behind them: a file ends
+    /// with space as long as something may be written into it. False if there is no room for
+    /// that, or it would be no gain.
     fn has_space(&mut self, len: u64, ahead: u64) -> io::Result<bool> {
-        let needed = self.end + len + LINE_BYTES;
-        if needed <= self.space_end {
+        let room = len + SEAL_MAX + LINE_BYTES;
+        if self.end + room <= self.space_end {
             return Ok(true);
         }
-        let mut addition = Vec::new();
-        let from = self.space_end;
-        if from == self.end {
-            Seal::of(&[]).write(from, &mut addition);
+        // Where large writes come between small ones there would be new space after each.
+        if len > ahead / WRITES_MIN {
+            self.skip = self.skip.max(1);
+            return Ok(false);
         }
-        let opening = addition.len() as u64;
-        let until = (needed + opening + ahead).next_multiple_of(LINE_BYTES);
-        addition.append(&mut seal::space(from + opening, until));
-        if self.file.write_all_at(&addition, from).is_err() {
+        if self.skip > 0 {
+            self.skip -= 1;
+            return Ok(false);
+        }
+        if !self.is_sealed {
+            self.trim()?;
+            self.mark(Seal::BEGIN)?;
+            self.is_sealed = true;
+        }
+        let (from, until) = (self.space_end, self.end + room + ahead);
+        let until = until.next_multiple_of(LINE_BYTES);
+        self.size = self.size.max(until);
+        if self.file.write_all_at(&seal::space(from, until), from).is_err() {
             self.file.set_len(from)?;
+            (self.size, self.skip) = (from, SKIP_WITHOUT_ROOM);
             return Ok(false);
         }
         // What is written into it may be torn; that can be told if the space is really there.
-        self.file.sync_data()?;
+        self.sync()?;
         self.space_end = until;
-        if from == self.end {
-            self.end += opening;
-        }
         Ok(true)
     }
 
-    /// Writes all of `bytes` behind the end of the file, or nothing.
-    fn append(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
-        let mut done = 0;
-        while done < bytes.len() {
-            let outcome = match self.file.write_at(&bytes[done..], self.end + done as u64) {
-                Ok(0) => Err(ErrorKind::WriteZero.into()),
-                Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
-                outcome => Ok(outcome.unwrap_or(0)),
-            };
-            match outcome {
-                Ok(count) => done += count,
-                Err(error) => {
-                    self.take_back(done, bytes);
-                    return Err(error);
-                }
-            }
-        }
-        self.end += done as u64;
-        self.space_end = self.end;
-        bytes.clear();
-        Ok(())
+    /// Writes a seal of no bytes, which is there for good before anything follows it.
+    fn mark(&mut self, seal: Seal) -> io::Result<()> {
+        let mut text = Vec::new();
+        seal.write(self.end, &mut text);
+        self.append(&text)?;
+        self.sync()
     }
 
-    /// Takes a write back of which only the first `done` bytes got through.
-    fn take_back(&mut self, done: usize, bytes: &mut Vec<u8>) {
-        if done > 0
-            && let Err(refusal) = self.file.set_len(self.end)
-        {
-            tracing::warn!(error = %refusal, "a short write could not be taken back");
-            bytes.drain(..done);
-            self.end += done as u64;
-            self.space_end = self.end;
+    /// Writes all of `bytes` behind the end of the file, or nothing.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let end = self.end + bytes.len() as u64;
+        self.size = self.size.max(end);
+        if let Err(error) = self.file.write_all_at(bytes, self.end) {
+            match self.file.set_len(self.end) {
+                Ok(()) => self.size = self.end,
+                Err(refusal) => {
+                    tracing::warn!(error = %refusal, "a short write could not be taken back");
+                }
+            }
+            return Err(error);
         }
+        (self.end, self.space_end, self.size) = (end, end, end);
+        Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::persist::aof::Scanner;
-    use crate::persist::aof::seal::{Ending, ending};
-
-    /// A file that is gone with the test, read from its beginning.
-    fn text(output: &Output) -> Vec<u8> {
-        let mut bytes = vec![0; output.file.metadata().expect("it is there").len() as usize];
-        output.file.read_exact_at(&mut bytes, 0).expect("it can be read");
-        bytes
-    }
-
-    fn empty() -> Output {
-        Output::new(tempfile::tempfile().expect("a temporary file"), 0)
-    }
-
-    const COMMAND: &[u8] = b"*1\r\n$4\r\nPING\r\n";
-
-    #[test]
-    fn space_is_there_as_long_as_it_is_wanted() {
-        let mut output = empty();
-        let commands = |count: usize| COMMAND.repeat(count);
-        output.put(&mut commands(1), 0).expect("it is written");
-        assert_eq!(text(&output), COMMAND);
-        for count in 1..100 {
-            output.put(&mut commands(count), 4096).expect("it is written");
-            let bytes = text(&output);
-            let size = bytes.len() as u64;
-            assert!(size >= output.end() + LINE_BYTES && size < output.end() + 3 * 4096);
-            let found = ending(&mut std::io::Cursor::new(bytes), size).expect("it is sound");
-            assert_eq!(found, Some(Ending { sealed: output.end(), is_torn: false }), "{count}");
-        }
-        // More than there is ever space for.
-        output.put(&mut commands(1000), 4096).expect("it is written");
-        let end = output.end();
-        assert!(text(&output).len() as u64 == end && text(&output).ends_with(&commands(1000)));
-        output.put(&mut commands(1), 4096).expect("it is written");
-        output.trim().expect("it is trimmed");
-        assert_eq!(text(&output).len() as u64, output.end());
-        let bytes = text(&output);
-        let mut scanner = Scanner::new(bytes.as_slice(), 0, output.end());
-        let mut found = 0;
-        while let Some(item) = scanner.next_item().expect("it is sound") {
-            found += usize::from(item.name().is_some());
-        }
-        assert_eq!(found, 1 + (1..100).sum::<usize>() + 1000 + 1);
-    }
-}
+mod tests;

@@ -61,6 +61,9 @@ impl Writer {
             }
         }
         let loaded = Loader::new(Arc::clone(&server), self.lane, quit).load(&self.folder);
+        if let Some(open) = &mut self.open {
+            open.incremental.output.forget_space();
+        }
         let alone = server.keyspace.gate().exclusive();
         server.log_if_wanted();
         drop(alone);

@@ -29,7 +29,7 @@ impl Syncer {
                 let outcome = file.sync_data();
                 done();
                 // Nobody listens when the process ends.
-                drop(events.send(Event::Synced(reach, outcome)));
+                drop(events.send(Event::Synced(file, reach, outcome)));
             }
         };
         std::thread::Builder::new().name("aof-sync".to_owned()).spawn(work)?;

@@ -5,6 +5,7 @@
 //! meanwhile and then says how far the log is safe, so that one sync serves all who wait. What
 //! cannot be written stays in the log and is tried again; until it succeeds writes are refused.
 
+use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,8 +50,8 @@ const BEHIND_MAX: u64 = 1024 * 1024 * 1024;
 
 /// What other threads tell this one.
 pub(super) enum Event {
-    /// The file has been synced up to this, or not.
-    Synced(Reach, io::Result<()>),
+    /// This file has been synced up to this, or not.
+    Synced(Arc<File>, Reach, io::Result<()>),
     /// The rewrite of this number has ended.
     Rewritten(u64, io::Result<Written>),
 }
@@ -186,8 +187,8 @@ impl Writer {
     fn handle_events(&mut self) {
         loop {
             match self.events.try_recv() {
-                Ok(Event::Synced(reach, Ok(()))) => self.is_safe(reach),
-                Ok(Event::Synced(_, Err(error))) => self.fails("sync", &error),
+                Ok(Event::Synced(file, reach, Ok(()))) => self.is_synced(&file, reach),
+                Ok(Event::Synced(_, _, Err(error))) => self.fails("sync", &error),
                 Ok(Event::Rewritten(number, outcome)) => self.end_rewrite(number, outcome),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
             }
@@ -233,6 +234,9 @@ impl Writer {
         let (server, settings) = (Arc::clone(&self.server), self.server.settings.load_full());
         let (before, end) = (open.incremental.written(), server.log.reach());
         let form = form(&settings, now, server.aof.phase());
+        if settings.appendfsync != Fsync::Always {
+            open.incremental.output.forgive();
+        }
         let outcome = open.incremental.write(&server.log, end, form);
         let written = open.incremental.written();
         let follows = open.incremental.follows(&server.log);
@@ -319,6 +323,16 @@ impl Writer {
         }
     }
 
+    /// A file was synced beside this thread: it may be another one by now, of another history, or
+    /// one that has been synced further.
+    fn is_synced(&mut self, file: &Arc<File>, reach: Reach) {
+        let is_ours = |open: &Open| Arc::ptr_eq(open.incremental.output.file(), file);
+        let is_further = reach.offset >= self.synced.offset && reach.aside >= self.synced.aside;
+        if self.open.as_ref().is_some_and(is_ours) && is_further {
+            self.is_safe(reach);
+        }
+    }
+
     /// Syncs on a thread of its own.
     fn begin_sync(&self, written: Reach) {
         if let Some(open) = &self.open {
@@ -334,7 +348,7 @@ impl Writer {
     /// promise that it is: the process ends, as Redis does.
     pub(super) fn sync_now(&self) {
         let Some(open) = &self.open else { return };
-        if let Err(error) = open.incremental.output.file().sync_data() {
+        if let Err(error) = open.incremental.output.sync() {
             tracing::error!(%error, "could not sync the append-only file: exiting");
             std::process::exit(1);
         }
@@ -387,7 +401,7 @@ impl Writer {
         if settings.appendfsync != Fsync::Always
             && let Some(open) = &self.open
         {
-            if let Err(error) = open.incremental.output.file().sync_data() {
+            if let Err(error) = open.incremental.output.sync() {
                 self.fails("sync", &error);
                 return;
             }
