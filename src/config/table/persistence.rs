@@ -70,7 +70,7 @@ macro_rules! persistence {
             ///
             /// Space is lines of `#`, which every server skips that knows annotations; what is not
             /// used of it goes when the file is closed. Redis has no such setting.
-            aof_space_ahead: u64 = MIB, Memory(0..=64 * MIB), AtRuntime;
+            aof_space_ahead: u64 = MIB, Memory(0..=64 * MIB), AtRuntime + OURS;
 
             /// Do not sync the append-only file while a snapshot or a rewrite is being written.
             no_appendfsync_on_rewrite: bool = false, YesNo, AtRuntime;
