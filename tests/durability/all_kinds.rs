@@ -1,7 +1,6 @@
 //! As the rounds of [`super`], with every kind of write and two replicas, one of which has to have
 //! it: the one that is furthest takes over. Links break and replicas stand still meanwhile.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -75,20 +74,10 @@ fn happen(nodes: &[TestServer], rng: &mut Rng) {
 
 /// Writers write, things happen, the primary is killed.
 fn crash(nodes: &mut [TestServer], ledger: &Ledger, rng: &mut Rng) -> Vec<Sent> {
-    let (port, answers) = (nodes[0].port(), AtomicU64::new(0));
-    std::thread::scope(|scope| {
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|db| {
-                let (mut rng, answers) = (rng.fork(), &answers);
-                scope.spawn(move || ledger.write(port, db, &mut rng, answers))
-            })
-            .collect();
-        let begun = until(Duration::from_secs(120), || answers.load(Ordering::Relaxed) > 0);
+    ledger.write_until(nodes[0].port(), WRITERS, rng, |rng| {
         (0..rng.usize(..4)).for_each(|_| happen(nodes, rng));
         wait(rng);
         nodes[0].kill();
-        assert!(begun, "writes are answered");
-        writers.into_iter().map(|writer| writer.join().expect("a writer")).collect()
     })
 }
 

@@ -3,7 +3,6 @@
 //!
 //! Meanwhile the file is rewritten, snapshots are saved, and the file is turned off and on.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -55,21 +54,11 @@ fn happen(client: &mut Client, rng: &mut Rng) {
 
 /// Writers write, things happen, the server is killed.
 fn crash(server: &mut TestServer, ledger: &Ledger, rng: &mut Rng) -> Vec<Sent> {
-    let (port, answers) = (server.port(), AtomicU64::new(0));
-    std::thread::scope(|scope| {
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|db| {
-                let (mut rng, answers) = (rng.fork(), &answers);
-                scope.spawn(move || ledger.write(port, db, &mut rng, answers))
-            })
-            .collect();
-        let begun = until(Duration::from_secs(120), || answers.load(Ordering::Relaxed) > 0);
+    ledger.write_until(server.port(), WRITERS, rng, |rng| {
         let mut client = server.client();
         (0..rng.usize(..=EVENTS_MAX)).for_each(|_| happen(&mut client, rng));
         wait(rng);
         server.kill();
-        assert!(begun, "writes are answered");
-        writers.into_iter().map(|writer| writer.join().expect("a writer")).collect()
     })
 }
 

@@ -6,12 +6,13 @@
 //! sent, until both have the same. What makes them differ by chance or by the clock is left out.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use fastrand::Rng;
 
 use crate::contents::{Contents, contents_without, differences};
 use crate::script::{Generator, How, Step};
-use crate::{Client, TestServer, encode, grammar};
+use crate::{Client, TestServer, encode, grammar, until};
 
 /// Commands in flight.
 const PIPELINE_MAX: usize = 20;
@@ -50,8 +51,36 @@ impl Ledger {
         Ledger { generator: Generator::new(&grammars, |_| true), twin }
     }
 
+    /// Writers, each in a database of its own, write to a server until `end` has ended it, which is
+    /// called when the first write was answered; what each has sent.
+    ///
+    /// # Panics
+    /// If no write is answered.
+    pub fn write_until(
+        &self,
+        port: u16,
+        writers: u8,
+        rng: &mut Rng,
+        end: impl FnOnce(&mut Rng),
+    ) -> Vec<Sent> {
+        let answers = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..writers)
+                .map(|db| {
+                    let (mut rng, answers) = (rng.fork(), &answers);
+                    scope.spawn(move || self.write(port, db, &mut rng, answers))
+                })
+                .collect();
+            let is_answered = || answers.load(Ordering::Relaxed) > 0;
+            let begun = until(Duration::from_secs(120), is_answered);
+            end(rng);
+            assert!(begun, "writes are answered");
+            writers.into_iter().map(|writer| writer.join().expect("a writer")).collect()
+        })
+    }
+
     /// Writes to database `db` until the connection ends; `answers` counts.
-    pub fn write(&self, port: u16, db: u8, rng: &mut Rng, answers: &AtomicU64) -> Sent {
+    fn write(&self, port: u16, db: u8, rng: &mut Rng, answers: &AtomicU64) -> Sent {
         let mut sent = Sent::default();
         let Ok(mut client) = Client::try_connect(port) else { return sent };
         if !client.try_call(&["SELECT", &db.to_string()]).is_ok_and(|reply| reply.is_ok()) {
